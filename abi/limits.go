@@ -1,0 +1,30 @@
+package abi
+
+import "time"
+
+// Limits that a guest or its client can meet. Netlify's are listed at
+// https://docs.netlify.com/build/functions/overview/#default-deployment-options;
+// the 10 seconds are the classic ones.
+const (
+	// RequestBodyBytes is the largest body of a synchronous request: 6 MiB.
+	RequestBodyBytes = 6 << 20
+	// BackgroundBodyBytes is the largest body of a background request: 256 KiB.
+	BackgroundBodyBytes = 256 << 10
+	// ResponseBodyBytes is the largest buffered answer: 6 MiB.
+	ResponseBodyBytes = 6 << 20
+	// StreamBytes is the largest streamed answer: 20 MiB.
+	StreamBytes = 20 << 20
+	// ResponseFields and ResponseHeaderBytes bound an answer's header.
+	ResponseFields      = 100
+	ResponseHeaderBytes = 64 << 10
+	// LogBytes is what one invocation may write to its log: 1 MiB, then a mark.
+	LogBytes = 1 << 20
+
+	// PageBytes is the unit of a linear memory.
+	PageBytes = 64 << 10
+	// MemoryPages is the default limit of a linear memory: 1024 MiB.
+	MemoryPages = 16384
+	// Timeout and BackgroundTimeout are the default deadlines.
+	Timeout           = 10 * time.Second
+	BackgroundTimeout = 15 * time.Minute
+)
