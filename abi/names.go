@@ -26,6 +26,9 @@ const (
 // ExportPrefix starts the names that a guest may not export: they are the host's.
 const ExportPrefix = "__cloche_"
 
+// FunctionPath is where functions are found: https://docs.netlify.com/build/functions/get-started/.
+const FunctionPath = "/.netlify/functions/"
+
 // Headers that the host sets on every request; a client's own are dropped.
 const (
 	HeaderRequestID    = "x-nf-request-id"
