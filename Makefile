@@ -1,0 +1,57 @@
+# What can be made: `make help`. Two targets set everything up: demo and test.
+
+BIN         = bin/cloche
+MODULES     = . sdk/go
+FUZZTIME    = 1m
+BENCH       = .
+GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The commit in a checkout, "devel" in an unpacked archive.
+VERSION = $(shell test -e .git && git describe --always --dirty 2>/dev/null || echo devel)
+LDFLAGS = -s -w -X github.com/cloche-run/cloche/host/cli.version=$(VERSION)
+
+.PHONY: help demo test build examples guests bench fuzz lint notices notices-check deps clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' Makefile
+
+demo: deps build guests ## Serve the examples; DEMO_CHECK=1 asks each one once and ends
+	@scripts/demo $(BIN)
+
+test: deps guests ## Run all tests
+	@for m in $(MODULES); do echo "go -C $$m test ./..."; go -C $$m test ./... || exit 1; done
+
+build: ## Build bin/cloche: one static binary (GOOS and GOARCH choose another system)
+	CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
+	@wc -c < $(BIN) | awk '{ printf "$(BIN): %.1f MB\n", $$1 / 1e6 }'
+
+examples: ## Rebuild every guest of the examples, the committed ones too
+	sh examples/build.sh
+
+guests: # Build those that are not committed, if missing or stale
+	@sh examples/build.sh go
+
+bench: guests ## Run the benchmarks; BENCH=REGEXP chooses some
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+fuzz: ## Fuzz every target for FUZZTIME (1m) each
+	scripts/fuzz $(FUZZTIME)
+
+lint: ## Check the format, go vet and staticcheck
+	@files=$$(go run $(GOFUMPT) -l .) || exit 1; test -z "$$files" || \
+		{ printf 'not formatted (go run $(GOFUMPT) -w .):\n%s\n' "$$files"; exit 1; }
+	@for m in $(MODULES); do echo "go -C $$m vet ./..."; go -C $$m vet ./... || exit 1; done
+	@for m in $(MODULES); do echo "staticcheck in $$m"; (cd $$m && go run $(STATICCHECK) ./...) || exit 1; done
+
+notices: ## Write THIRD_PARTY_NOTICES from what the binary links
+	go run ./scripts/notices
+
+notices-check: ## Fail if THIRD_PARTY_NOTICES is stale or a licence is not allowed
+	go run ./scripts/notices -check
+
+deps: ## Install what is missing of make, gcc and npm; silent if nothing is
+	@scripts/deps
+
+clean: ## Remove what was built
+	rm -rf bin

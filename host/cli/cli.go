@@ -1,0 +1,93 @@
+// Package cli is the command line: one file per command. It prints, parses
+// flags and asks the host; it decides nothing else.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// version is set by the build.
+var version = "devel"
+
+// Main runs the command line and returns the exit code: 0, 1 for a failure, 2
+// for a command that was not understood.
+func Main(notices string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newRoot(notices).ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, paint(os.Stderr, red, "cloche: ")+err.Error())
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+// usageError is a command line that was not understood.
+type usageError struct{ error }
+
+func newRoot(notices string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cloche",
+		Short: "Netlify Functions on your own machine, every function under glass",
+		Long: `Cloche serves a directory of functions as Netlify does, each a WebAssembly
+guest in a sandbox of its own.
+
+  cloche dev ./my-site       serve, watch, explain errors
+  cloche serve ./my-site     serve in production
+  cloche invoke hello        call one function, without a browser
+
+Put a module into ./my-site/netlify/functions/hello.wasm and it answers at
+http://127.0.0.1:8888/.netlify/functions/hello.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		Version:       version,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("cloche {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
+	})
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) }
+	root.AddCommand(newServe(), newDev(), newInvoke(), newFunctions(), newLogs(), newVersion(), newLicenses(notices))
+	return root
+}
+
+// fromEnvironment takes each flag that was not given from CLOCHE_NAME, if that
+// is set: CLOCHE_ADDR for --addr.
+func fromEnvironment(cmd *cobra.Command) (err error) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		name := "CLOCHE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(name)
+		if f.Changed || !ok || err != nil {
+			return
+		}
+		if setErr := cmd.Flags().Set(f.Name, value); setErr != nil {
+			err = &usageError{fmt.Errorf("%s=%q: %w", name, value, setErr)}
+		}
+	})
+	return err
+}
+
+// atMost is cobra's check of the number of arguments, with a usage error.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := cobra.MaximumNArgs(n)(cmd, args); err != nil {
+			return &usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,59 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// dataVersion is the layout of the data directory: its file "version" says it.
+const dataVersion = "1"
+
+// dataDir is the directory of everything that outlives the process: cache/,
+// logs/, usage.json, admin.token. One server at a time holds it.
+type dataDir struct {
+	path string
+	lock *os.File
+}
+
+// openData makes or opens the data directory at path and locks it.
+func openData(path string) (*dataDir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w: choose another with --data", err)
+	}
+	lock, err := lockFile(filepath.Join(path, "lock"))
+	if errors.Is(err, errLocked) {
+		return nil, fmt.Errorf("data directory %s is in use by another cloche: stop that one, or choose another with --data", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w: choose another with --data", err)
+	}
+	d := &dataDir{path: path, lock: lock}
+	if err := d.checkVersion(); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *dataDir) checkVersion() error {
+	file := d.join("version")
+	found, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return os.WriteFile(file, []byte(dataVersion+"\n"), 0o600)
+	case err != nil:
+		return fmt.Errorf("data directory: %w", err)
+	case strings.TrimSpace(string(found)) != dataVersion:
+		return fmt.Errorf("data directory %s has version %.20q, this cloche writes version %s: use the cloche that made it, or choose another directory with --data",
+			d.path, strings.TrimSpace(string(found)), dataVersion)
+	}
+	return nil
+}
+
+func (d *dataDir) join(name string) string { return filepath.Join(d.path, name) }
+
+// close lets another server have the directory.
+func (d *dataDir) close() error { return d.lock.Close() }

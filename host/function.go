@@ -1,0 +1,116 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"sync/atomic"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/host/config"
+	"github.com/cloche-run/cloche/runtime"
+)
+
+// function is one function of a site. It does not change; a reload that finds
+// the same module under the same settings takes it over into the new site.
+type function struct {
+	source
+	settings  config.Function
+	variables []runtime.Variable
+	digest    [sha256.Size]byte
+	bytes     int
+
+	loaded *runtime.Function // nil if broken is set
+	broken error             // why it cannot be invoked
+	stale  error             // why a newer version of it is not served
+
+	gate *gate
+	// sites is the number of sites that hold the function; the last one closes it.
+	sites atomic.Int32
+}
+
+// load makes a function from its source, or takes old over if nothing changed.
+// It never fails: a function that cannot be invoked says why when it is called.
+func (h *Host) load(ctx context.Context, site *os.Root, src source, settings config.Function, variables []runtime.Variable, old *function) *function {
+	f := &function{source: src, settings: settings, variables: variables}
+	f.gate = newGate(settings.Concurrency, settings.Queue, &abi.Error{
+		What:    abi.FaultFunctionBusy,
+		Message: fmt.Sprintf("function %s is at its limit of %d invocations and %d waiting", src.name, settings.Concurrency, settings.Queue),
+	})
+	err := f.compile(ctx, h, site, old)
+	switch {
+	case f.loaded == nil && err == nil: // unchanged
+		return old
+	case err != nil && old != nil && old.loaded != nil && !settings.Background:
+		old.stale = err
+		h.log.Error("function not reloaded, its last version stays", "function", f.name, "error", err.Error())
+		return old
+	case err != nil:
+		f.broken = fmt.Errorf("%s: %w", f.file, err)
+		h.log.Error("function not loaded", "function", f.name, "error", f.broken.Error())
+	}
+	return f
+}
+
+// compile reads and loads the module; without error and without loaded if old is the same.
+func (f *function) compile(ctx context.Context, h *Host, site *os.Root, old *function) error {
+	if f.problem != "" {
+		return fmt.Errorf("%s", f.problem)
+	}
+	if f.settings.Background {
+		return fmt.Errorf("background functions need the job ledger, which this version does not have: " +
+			"rename the function or set background = false to call it synchronously")
+	}
+	module, err := readModule(site, f.file)
+	if err != nil {
+		return err
+	}
+	f.digest, f.bytes = sha256.Sum256(module), len(module)
+	if old.same(f) {
+		return nil
+	}
+	f.loaded, err = h.engine.Load(ctx, module, runtime.FunctionConfig{
+		Name:     f.name,
+		Protocol: f.settings.Protocol,
+		Limits: runtime.Limits{
+			MemoryPages: uint32(f.settings.MemoryBytes / abi.PageBytes),
+			Timeout:     f.settings.Timeout,
+		},
+		Env: f.variables,
+		Log: h.guestLog(f.name),
+	})
+	return err
+}
+
+// same reports whether f would be what old is.
+func (old *function) same(f *function) bool {
+	return old != nil && old.loaded != nil && old.stale == nil && old.digest == f.digest &&
+		reflect.DeepEqual(old.settings, f.settings) && reflect.DeepEqual(old.variables, f.variables)
+}
+
+func (f *function) retain() { f.sites.Add(1) }
+
+func (f *function) release(ctx context.Context) {
+	if f.sites.Add(-1) == 0 && f.loaded != nil {
+		_ = f.loaded.Close(ctx)
+	}
+}
+
+// kind is how the function is called, "" if it is not loaded.
+func (f *function) kind() string {
+	if f.loaded == nil {
+		return ""
+	}
+	return f.loaded.Kind()
+}
+
+// guestLog returns what takes the lines a function logs.
+func (h *Host) guestLog(name string) func(*abi.Request, []byte) {
+	return func(req *abi.Request, line []byte) {
+		h.log.LogAttrs(context.Background(), slog.LevelInfo, string(line),
+			slog.String("function", name), slog.String("request", req.ID), slog.String("stream", "stderr"))
+	}
+}

@@ -1,0 +1,111 @@
+// Package runtime runs untrusted WebAssembly functions: each invocation in an
+// instance of its own, under a deadline and a memory limit, with nothing in
+// reach but what the embedder grants.
+//
+// An Engine compiles, a Function is loaded once and invoked many times, from any
+// number of goroutines. See the example.
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/cloche-run/cloche/runtime/guest"
+	"github.com/cloche-run/cloche/runtime/limits"
+	"github.com/cloche-run/cloche/runtime/memory"
+	"github.com/cloche-run/cloche/runtime/wasi"
+	"github.com/cloche-run/cloche/runtime/wasm"
+)
+
+// ModuleBytes is the largest module that is loaded, in bytes.
+const ModuleBytes = wasm.ModuleBytes
+
+// What the rooms of the runtime share.
+type (
+	// Limits bound one invocation.
+	Limits = limits.Limits
+	// Usage is what one invocation took.
+	Usage = limits.Usage
+	// Trap is a guest that stopped abnormally.
+	Trap = limits.Trap
+)
+
+// Config is what an Engine needs to know.
+type Config struct {
+	// CacheDir keeps compiled code between runs; "" compiles anew each time. It
+	// holds native code: it is made with mode 0700 and refused if others may
+	// write to it.
+	CacheDir string
+	// MemoryBudget is what all guests may hold together, in bytes; 0 is no limit.
+	MemoryBudget int64
+}
+
+// Engine compiles and holds functions. It is safe for concurrent use.
+type Engine struct {
+	wazero wazero.Runtime
+	cache  wazero.CompilationCache
+	budget *memory.Budget
+}
+
+// features is WebAssembly 2.0 and what compilers emit beyond it. Exception
+// handling and threads stay off: their cost is not bounded by what they charge.
+const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst
+
+// New makes an Engine. Close it when the last invocation has ended.
+func New(ctx context.Context, config Config) (*Engine, error) {
+	cache, err := openCache(config.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{cache: cache, budget: memory.NewBudget(config.MemoryBudget)}
+	e.wazero = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+		WithCoreFeatures(features).
+		WithCompilationCache(cache).
+		WithCloseOnContextDone(true).
+		WithDebugInfoEnabled(false))
+	if err := wasi.Instantiate(ctx, e.wazero); err != nil {
+		_ = e.Close(ctx)
+		return nil, fmt.Errorf("runtime: wasi: %w", err)
+	}
+	if err := guest.Instantiate(ctx, e.wazero); err != nil {
+		_ = e.Close(ctx)
+		return nil, fmt.Errorf("runtime: http_handler: %w", err)
+	}
+	return e, nil
+}
+
+// MemoryUsed is what all guests hold now, in bytes.
+func (e *Engine) MemoryUsed() int64 { return e.budget.Used() }
+
+// Close frees all functions and their code.
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.wazero.Close(ctx)
+	if cacheErr := e.cache.Close(ctx); err == nil {
+		err = cacheErr
+	}
+	return err
+}
+
+// openCache opens the cache in dir. wazero keys it by its own version, the
+// machine and the content of the module.
+func openCache(dir string) (wazero.CompilationCache, error) {
+	if dir == "" {
+		return wazero.NewCompilationCache(), nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("runtime: cache: %w", err)
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("runtime: cache: %w", err)
+	}
+	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("runtime: cache %s holds native code and others may write to it: chmod 700 it, or remove it", dir)
+	}
+	return wazero.NewCompilationCacheWithDir(dir)
+}

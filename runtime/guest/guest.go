@@ -1,0 +1,87 @@
+// Package guest knows how each kind of guest is called. A kind is recognised
+// from the module itself; it gets an instance ready and serves one call with it.
+package guest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/runtime/wasi"
+)
+
+// Kind is one way of calling a guest. A Kind holds no state of a call.
+type Kind interface {
+	// Name is "command", "handler" or "cgi".
+	Name() string
+	// Streams are the guest's standard streams during call.
+	Streams(call *Call) wasi.Streams
+	// Environ is what the guest's environment holds for this call, as pairs of
+	// name and value, besides the function's own.
+	Environ(call *Call) [][2]string
+	// Serve runs the guest, once, and completes call.Response.
+	Serve(ctx context.Context, instance api.Module, call *Call) error
+}
+
+// Protocol chooses between the kinds that look the same from outside.
+type Protocol string
+
+// Protocols of the configuration key `protocol`.
+const (
+	ProtocolEvent Protocol = "event"
+	ProtocolCGI   Protocol = "cgi"
+)
+
+// Detect recognises the kind of module. The error says what would make one.
+func Detect(module wazero.CompiledModule, protocol Protocol) (Kind, error) {
+	exports := module.ExportedFunctions()
+	if f := exports[abi.ExportHandleRequest]; f != nil {
+		if protocol == ProtocolCGI {
+			return nil, fmt.Errorf(`protocol = "cgi" needs a command (_start), but this module is an http-wasm handler: remove the key`)
+		}
+		return handler{initializer(module)}, checkHandler(module)
+	}
+	start := exports[abi.ExportStart]
+	if start == nil {
+		return nil, fmt.Errorf("the module exports neither _start (a WASI command) nor handle_request (an http-wasm handler): " +
+			"build it as a program for wasm32-wasip1, or with one of the SDKs")
+	}
+	if len(start.ParamTypes())+len(start.ResultTypes()) > 0 {
+		return nil, fmt.Errorf("the export _start has parameters or results; a WASI command's has none")
+	}
+	if protocol == ProtocolCGI {
+		return cgi{}, nil
+	}
+	return command{}, nil
+}
+
+// CheckImports refuses a module that asks for what no host module offers.
+func CheckImports(rt wazero.Runtime, module wazero.CompiledModule) error {
+	if len(module.ImportedMemories()) > 0 {
+		return fmt.Errorf("the module imports a memory; it must define its own (remove --import-memory)")
+	}
+	for _, f := range module.ImportedFunctions() {
+		from, name, _ := f.Import()
+		offered := offer(rt, from, name)
+		if offered == nil {
+			return fmt.Errorf("the module imports %.80q.%.80q, which cloche does not offer: it offers %s and %s (see abi/ABI.md)",
+				from, name, abi.ModuleWASI, abi.ModuleHandler)
+		}
+		if !slices.Equal(f.ParamTypes(), offered.ParamTypes()) || !slices.Equal(f.ResultTypes(), offered.ResultTypes()) {
+			return fmt.Errorf("the module imports %s.%s with another type than the standard's", from, name)
+		}
+	}
+	return nil
+}
+
+// offer finds a host function by the names it is imported by, or nil.
+func offer(rt wazero.Runtime, module, name string) api.FunctionDefinition {
+	if host := rt.Module(module); host != nil {
+		return host.ExportedFunctionDefinitions()[name]
+	}
+	return nil
+}
