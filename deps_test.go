@@ -54,7 +54,7 @@ var libraries = []struct{ path, rooms, tests string }{
 	{"github.com/fsnotify/fsnotify", "host", ""},
 	{"github.com/http-wasm/http-wasm-host-go", "", "runtime runtime/guest"},
 	{"github.com/joho/godotenv", "host", ""},
-	{"github.com/oklog/ulid/v2", "host/front", ""},
+	{"github.com/oklog/ulid/v2", "host host/front", ""},
 	{"github.com/prometheus/client_golang", "host/admin", ""},
 	{"github.com/spf13/cobra", "host/cli", ""},
 	{"github.com/spf13/pflag", "host/cli", ""},

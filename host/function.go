@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/host/admin"
 	"github.com/cloche-run/cloche/host/config"
 	"github.com/cloche-run/cloche/runtime"
 )
@@ -25,9 +26,11 @@ type function struct {
 
 	loaded *runtime.Function // nil if broken is set
 	broken error             // why it cannot be invoked
-	stale  error             // why a newer version of it is not served
+	// stale says why a newer version of it is not served.
+	stale atomic.Pointer[string]
 
-	gate *gate
+	gate    *gate
+	metrics *admin.FunctionMetrics
 	// sites is the number of sites that hold the function; the last one closes it.
 	sites atomic.Int32
 }
@@ -35,7 +38,7 @@ type function struct {
 // load makes a function from its source, or takes old over if nothing changed.
 // It never fails: a function that cannot be invoked says why when it is called.
 func (h *Host) load(ctx context.Context, site *os.Root, src source, settings config.Function, variables []runtime.Variable, old *function) *function {
-	f := &function{source: src, settings: settings, variables: variables}
+	f := &function{source: src, settings: settings, variables: variables, metrics: h.metrics.Function(src.name)}
 	f.gate = newGate(settings.Concurrency, settings.Queue, &abi.Error{
 		What:    abi.FaultFunctionBusy,
 		Message: fmt.Sprintf("function %s is at its limit of %d invocations and %d waiting", src.name, settings.Concurrency, settings.Queue),
@@ -43,9 +46,11 @@ func (h *Host) load(ctx context.Context, site *os.Root, src source, settings con
 	err := f.compile(ctx, h, site, old)
 	switch {
 	case f.loaded == nil && err == nil: // unchanged
+		old.stale.Store(nil)
 		return old
 	case err != nil && old != nil && old.loaded != nil && !settings.Background:
-		old.stale = err
+		reason := err.Error()
+		old.stale.Store(&reason)
 		h.log.Error("function not reloaded, its last version stays", "function", f.name, "error", err.Error())
 		return old
 	case err != nil:
@@ -87,7 +92,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, old *fun
 
 // same reports whether f would be what old is.
 func (old *function) same(f *function) bool {
-	return old != nil && old.loaded != nil && old.stale == nil && old.digest == f.digest &&
+	return old != nil && old.loaded != nil && old.digest == f.digest &&
 		reflect.DeepEqual(old.settings, f.settings) && reflect.DeepEqual(old.variables, f.variables)
 }
 

@@ -30,16 +30,17 @@ func (h *Host) Invoke(ctx context.Context, req *abi.Request, resp *abi.Response)
 		}
 		return errUnknown
 	}
-	return h.run(ctx, f, req, resp)
+	_, err = h.run(ctx, f, req, resp)
+	return err
 }
 
 // run admits the request, invokes the function and records what came of it.
-func (h *Host) run(ctx context.Context, f *function, req *abi.Request, resp *abi.Response) error {
+func (h *Host) run(ctx context.Context, f *function, req *abi.Request, resp *abi.Response) (record, error) {
 	req.Function = f.name
 	r := record{host: h, function: f, request: req, response: resp, began: time.Now()}
 	err := r.admitted(ctx)
 	r.done(ctx, err)
-	return err
+	return r, err
 }
 
 // record is what is known of one invocation for the log, the metrics and the bill.
@@ -59,20 +60,35 @@ func (r *record) admitted(ctx context.Context) error {
 	if f.loaded == nil {
 		return &abi.Error{What: abi.FaultFunctionNotReady, Message: "function " + f.name + " could not be loaded", Detail: f.broken.Error()}
 	}
-	patience := f.settings.Timeout
-	if err := f.gate.enter(ctx, patience); err != nil {
+	if err := r.wait(ctx); err != nil {
 		return err
 	}
 	defer f.gate.leave()
-	if err := r.host.gate.enter(ctx, patience); err != nil {
-		return err
-	}
 	defer r.host.gate.leave()
-	r.queue = time.Since(r.began)
-
+	f.metrics.Running(1)
+	defer f.metrics.Running(-1)
 	var err error
 	r.usage, err = f.loaded.Invoke(ctx, r.request, r.response)
 	return err
+}
+
+// wait passes the function's gate and the host's, each with as much patience as
+// the function has time.
+func (r *record) wait(ctx context.Context) error {
+	f := r.function
+	f.metrics.Queued(1)
+	defer func() {
+		f.metrics.Queued(-1)
+		r.queue = time.Since(r.began)
+	}()
+	if err := f.gate.enter(ctx, f.settings.Timeout); err != nil {
+		return err
+	}
+	if err := r.host.gate.enter(ctx, f.settings.Timeout); err != nil {
+		f.gate.leave()
+		return err
+	}
+	return nil
 }
 
 // done writes the one line of the log and counts.

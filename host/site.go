@@ -146,6 +146,7 @@ func (h *Host) Reload(ctx context.Context) error {
 	}
 	h.report(next)
 	h.site.Store(next)
+	h.metrics.Retain(slices.Collect(maps.Keys(next.functions)))
 	if old != nil {
 		old.release()
 	}
@@ -154,7 +155,8 @@ func (h *Host) Reload(ctx context.Context) error {
 
 // report logs what a person should know about a site that was read.
 func (h *Host) report(s *site) {
-	for _, w := range s.config.Warnings {
+	warnings := append(s.config.Unmatched(slices.Collect(maps.Keys(s.functions))), s.config.Warnings...)
+	for _, w := range warnings {
 		h.log.Warn("netlify.toml", "line", w.Line, "key", w.Key, "error", w.Message)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.misnamed)) {

@@ -14,12 +14,14 @@ import (
 )
 
 // siteVariables are what functions may see of the environment; later ones win:
-// netlify.toml, .env (in dev), --env-file, and the host's own by name only.
+// [build.environment] (in dev, as Netlify does), the contexts of netlify.toml,
+// .env (in dev), --env-file, and the host's own by name only.
 func (h *Host) siteVariables(cfg *config.Config) (map[string]string, error) {
-	variables := maps.Clone(cfg.Environment)
-	if variables == nil {
-		variables = map[string]string{}
+	variables := map[string]string{}
+	if h.options.Dev {
+		maps.Copy(variables, cfg.BuildEnvironment)
 	}
+	maps.Copy(variables, cfg.Environment)
 	if h.options.Dev {
 		file := filepath.Join(cfg.Root, ".env")
 		if _, err := os.Lstat(file); err == nil {

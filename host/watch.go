@@ -48,7 +48,7 @@ func (h *Host) watch(ctx context.Context) error {
 			settle.Reset(quiet) // events may have been lost
 		case <-settle.C:
 			h.watchAll(watcher, watched)
-			h.reloadAndReport(ctx)
+			h.ReloadAndReport(ctx)
 		}
 	}
 }
@@ -91,7 +91,9 @@ func (h *Host) concerns(event fsnotify.Event) bool {
 	return event.Op != fsnotify.Chmod
 }
 
-func (h *Host) reloadAndReport(ctx context.Context) {
+// ReloadAndReport is Reload for those who cannot do more about an error than read
+// of it in the log.
+func (h *Host) ReloadAndReport(ctx context.Context) {
 	start := time.Now()
 	if err := h.Reload(ctx); err != nil {
 		if ctx.Err() == nil {

@@ -112,7 +112,7 @@ func (f *Function) Invoke(ctx context.Context, req *abi.Request, resp *abi.Respo
 		err = f.kind.Serve(v.ctx, instance, &v.call)
 	}
 	usage := v.stop()
-	if err != nil {
+	if err != nil || v.ctx.Err() != nil { // a guest that was woken at its deadline may still return
 		return usage, v.trap(err)
 	}
 	return usage, resp.Validate()

@@ -67,15 +67,23 @@ http://127.0.0.1:8888/.netlify/functions/hello.`,
 }
 
 // fromEnvironment takes each flag that was not given from CLOCHE_NAME, if that
-// is set: CLOCHE_ADDR for --addr.
+// is set: CLOCHE_ADDR for --addr. CLOCHE_DATA is the data directory for every
+// command, also for invoke, whose --data is a body.
 func fromEnvironment(cmd *cobra.Command) (err error) {
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+	flags := cmd.Flags()
+	flags.VisitAll(func(f *pflag.Flag) {
 		name := "CLOCHE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		switch separate := flags.Lookup("data-dir") != nil; {
+		case separate && f.Name == "data":
+			return
+		case separate && f.Name == "data-dir":
+			name = "CLOCHE_DATA"
+		}
 		value, ok := os.LookupEnv(name)
 		if f.Changed || !ok || err != nil {
 			return
 		}
-		if setErr := cmd.Flags().Set(f.Name, value); setErr != nil {
+		if setErr := flags.Set(f.Name, value); setErr != nil {
 			err = &usageError{fmt.Errorf("%s=%q: %w", name, value, setErr)}
 		}
 	})

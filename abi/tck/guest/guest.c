@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -124,65 +123,146 @@ static size_t unescape(const char *p, char *to) {
     return (size_t)(to - start);
 }
 
-/* decode_base64 decodes in place and returns the length. */
+static int base64_digit(char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* decode_base64 decodes in place, up to the padding, and returns the length. */
 static size_t decode_base64(char *text, size_t length) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     uint32_t bits = 0;
     int have = 0;
     size_t n = 0, i;
-    for (i = 0; i < length; i++) {
-        const char *digit = text[i] != '\0' ? strchr(digits, text[i]) : NULL;
-        if (digit == NULL) break;
-        bits = bits << 6 | (uint32_t)(digit - digits);
+    for (i = 0; i < length && base64_digit(text[i]) >= 0; i++) {
+        bits = bits << 6 | (uint32_t)base64_digit(text[i]);
         have += 6;
         if (have >= 8) text[n++] = (char)(bits >> (have -= 8));
     }
     return n;
 }
 
-/* ---- the answer ------------------------------------------------------------ */
+/* ---- output: without stdio, which would be most of the module -------------- */
 
-static void put_string(const char *text, size_t length) {
-    size_t i;
-    putchar('"');
-    for (i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
-            putchar('\\');
-            putchar(c);
-        } else if (c < 0x20) {
-            printf("\\u%04x", c);
-        } else {
-            putchar(c);
-        }
+static char out[64 << 10];
+static size_t out_length;
+
+static void flush(void) {
+    size_t done = 0;
+    while (done < out_length) {
+        ssize_t n = write(STDOUT_FILENO, out + done, out_length - done);
+        if (n <= 0) _Exit(1);
+        done += (size_t)n;
     }
-    putchar('"');
+    out_length = 0;
 }
 
-static int answer(int status, const char *content_type, const char *body, size_t length) {
-    printf("{\"statusCode\":%d,\"headers\":{\"content-type\":\"%s\"},\"body\":", status, content_type);
-    put_string(body, length);
-    puts("}");
+static void put(const char *bytes, size_t length) {
+    size_t i;
+    for (i = 0; i < length; i++) {
+        if (out_length == sizeof out) flush();
+        out[out_length++] = bytes[i];
+    }
+}
+
+static void put_text(const char *text) { put(text, strlen(text)); }
+
+/* number makes the decimal digits of n, at least width of them; the next number
+ * overwrites them. */
+static const char *number(uint64_t n, int width) {
+    static char text[24];
+    char *p = text + sizeof text - 1;
+    for (; n > 0 || width > 0; n /= 10, width--) *--p = (char)('0' + n % 10);
+    return p;
+}
+
+/* put_escaped puts what stands for the bytes inside a JSON string. */
+static void put_escaped(void (*to)(const char *, size_t), const char *bytes, size_t length) {
+    static const char digits[] = "0123456789abcdef";
+    size_t plain = 0, i;
+    for (i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
+        to(bytes + plain, i - plain);
+        plain = i;
+        if (c >= 0x20) {
+            to("\\", 1);
+        } else {
+            char escape[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+            to(escape, sizeof escape);
+            plain++;
+        }
+    }
+    to(bytes + plain, length - plain);
+}
+
+/* An answer is a begin, parts of its body, and an end. */
+
+static void begin(int status, const char *content_type) {
+    put_text("{\"statusCode\":");
+    put_text(number((uint64_t)status, 1));
+    put_text(",\"headers\":{\"content-type\":\"");
+    put_text(content_type);
+    put_text("\"},\"body\":\"");
+}
+
+static void body(const char *bytes, size_t length) { put_escaped(put, bytes, length); }
+
+static void body_text(const char *text) { body(text, strlen(text)); }
+
+/* end returns the exit code of a command that answered. */
+static int end(void) {
+    put_text("\"}\n");
+    flush();
     return 0;
 }
 
-static int answer_text(int status, const char *body) { return answer(status, "text/plain", body, strlen(body)); }
+static int answer_text(int status, const char *text) {
+    begin(status, "text/plain");
+    body_text(text);
+    return end();
+}
+
+static int answer_number(uint64_t n) {
+    begin(200, "text/plain");
+    body_text(number(n, 1));
+    return end();
+}
 
 /* ---- the commands: each gets the event and returns the exit code ----------- */
 
 /* event: the event itself as the body. */
-static int do_event(const char *event) { return answer(200, "application/json", event, strlen(event)); }
+static int do_event(const char *event) {
+    begin(200, "application/json");
+    body_text(event);
+    return end();
+}
+
+/* request_body copies the body of the request, decoded. */
+static char *request_body(const char *event, size_t *length) {
+    const char *is_base64 = member(event, "isBase64Encoded");
+    char *text = malloc(strlen(event) + 1);
+    if (text == NULL) _Exit(1);
+    *length = unescape(member(event, "body"), text);
+    if (is_base64 != NULL && strncmp(is_base64, "true", 4) == 0) *length = decode_base64(text, *length);
+    return text;
+}
 
 /* raw: the request body as standard output, so that the test chooses the answer. */
 static int do_raw(const char *event) {
-    const char *is_base64 = member(event, "isBase64Encoded");
-    char *body = malloc(strlen(event) + 1);
     size_t length;
-    if (body == NULL) return 1;
-    length = unescape(member(event, "body"), body);
-    if (is_base64 != NULL && strncmp(is_base64, "true", 4) == 0) length = decode_base64(body, length);
-    fwrite(body, 1, length, stdout);
+    const char *text = request_body(event, &length);
+    put(text, length);
+    flush();
     return 0;
+}
+
+/* length: how long the request body is, for one that is too long to be echoed. */
+static int do_length(const char *event) {
+    size_t length;
+    request_body(event, &length);
+    return answer_number(length);
 }
 
 /* exit3: a program that fails. */
@@ -215,28 +295,28 @@ static int do_sleep(const char *event) {
 
 /* flood: 100 MB of output, whatever becomes of it. */
 static int do_flood(const char *event) {
-    static char block[100000];
     int i;
     (void)event;
-    memset(block, 'x', sizeof block);
-    for (i = 0; i < 1000; i++) write(STDOUT_FILENO, block, sizeof block);
+    memset(out, 'x', 50000);
+    for (i = 0; i < 2000; i++) write(STDOUT_FILENO, out, 50000);
     return 0;
 }
 
 /* log: lines that would look like others, or do something to a terminal. */
 static int do_log(const char *event) {
+    static const char lines[] =
+        "plain line\n"
+        "\033[31mred\033[0m \033]0;title\007 \033[2J\n"
+        "two lines\nlevel=ERROR msg=forged\n"
+        "over\rwritten \b\b\x7f\xc2\x9b 31m \xff\xfe\n"
+        "no end of line";
     (void)event;
-    fputs("plain line\n", stderr);
-    fputs("\033[31mred\033[0m \033]0;title\007 \033[2J\n", stderr);
-    fputs("two lines\nlevel=ERROR msg=forged\n", stderr);
-    fputs("over\rwritten \b\b\x7f\xc2\x9b" "31m \xff\xfe\n", stderr);
-    fputs("no end of line", stderr);
+    write(STDERR_FILENO, lines, sizeof lines - 1);
     return answer_text(204, "");
 }
 
 /* grow: all the memory that there is, in pieces of 1 MiB, then smaller ones. */
 static int do_grow(const char *event) {
-    char text[32];
     size_t bytes = 0, piece;
     (void)event;
     for (piece = 1 << 20; piece >= 1 << 10; piece /= 2) {
@@ -247,8 +327,7 @@ static int do_grow(const char *event) {
             bytes += piece;
         }
     }
-    snprintf(text, sizeof text, "%zu", bytes);
-    return answer_text(200, text);
+    return answer_number(bytes);
 }
 
 /* env: the environment as a JSON object. */
@@ -256,109 +335,114 @@ static int do_env(const char *event) {
     extern char **environ;
     char **variable;
     (void)event;
-    /* A body is a string, so the object is escaped once more; building it in
-     * memory first needs no second escaper. */
-    size_t size = 3, length = 0;
-    char *object;
-    for (variable = environ; *variable != NULL; variable++) size += 6 * strlen(*variable) + 6;
-    object = malloc(size);
-    if (object == NULL) return 1;
-    object[length++] = '{';
+    begin(200, "application/json");
+    body_text("{");
     for (variable = environ; *variable != NULL; variable++) {
-        const char *p;
-        bool in_name = true;
-        if (variable != environ) object[length++] = ',';
-        object[length++] = '"';
-        for (p = *variable; *p != '\0'; p++) {
-            if (in_name && *p == '=') {
-                length += (size_t)sprintf(object + length, "\":\"");
-                in_name = false;
-            } else if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20) {
-                length += (size_t)sprintf(object + length, "\\u%04x", (unsigned char)*p);
-            } else {
-                object[length++] = *p;
-            }
-        }
-        object[length++] = '"';
+        size_t name = strcspn(*variable, "=");
+        const char *value = *variable + name + ((*variable)[name] == '=');
+        body_text(variable == environ ? "\"" : ",\"");
+        put_escaped(body, *variable, name);
+        body_text("\":\"");
+        put_escaped(body, value, strlen(value));
+        body_text("\"");
     }
-    object[length++] = '}';
-    return answer(200, "application/json", object, length);
+    body_text("}");
+    return end();
 }
 
 /* random: 16 bytes from the host, in hexadecimal. */
 static int do_random(const char *event) {
+    static const char digits[] = "0123456789abcdef";
     unsigned char bytes[16];
-    char text[2 * sizeof bytes + 1];
+    char text[2 * sizeof bytes + 1] = {0};
     size_t i;
     (void)event;
     if (getentropy(bytes, sizeof bytes) != 0) return 1;
-    for (i = 0; i < sizeof bytes; i++) sprintf(text + 2 * i, "%02x", bytes[i]);
+    for (i = 0; i < sizeof bytes; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
+    }
     return answer_text(200, text);
+}
+
+static void body_time(const char *name, clockid_t clock) {
+    struct timespec now;
+    if (clock_gettime(clock, &now) != 0) _Exit(1);
+    body_text(name);
+    body_text(number((uint64_t)now.tv_sec, 1));
+    body_text(".");
+    body_text(number((uint64_t)now.tv_nsec, 9));
+    body_text("\n");
 }
 
 /* clock: both clocks, in seconds. */
 static int do_clock(const char *event) {
-    struct timespec real, monotonic;
-    char text[96];
     (void)event;
-    if (clock_gettime(CLOCK_REALTIME, &real) != 0 || clock_gettime(CLOCK_MONOTONIC, &monotonic) != 0) return 1;
-    snprintf(text, sizeof text, "realtime %lld.%09ld\nmonotonic %lld.%09ld\n", (long long)real.tv_sec, real.tv_nsec,
-        (long long)monotonic.tv_sec, monotonic.tv_nsec);
-    return answer_text(200, text);
+    begin(200, "text/plain");
+    body_time("realtime ", CLOCK_REALTIME);
+    body_time("monotonic ", CLOCK_MONOTONIC);
+    return end();
 }
 
-/* files: what an open fails with. libc answers by itself where it knows of no
- * directory, so the host is asked too, with the descriptor of one that it might
- * have given. */
+static void body_errno(const char *call, const char *path, int number_of_error) {
+    body_text(call);
+    body_text(path);
+    body_text(": ");
+    body_text(number((uint64_t)number_of_error, 1));
+    body_text(number_of_error == 0 ? " opened\n" : "\n");
+}
+
+/* files: the errno of an open, 0 if it worked. libc answers by itself where it
+ * knows of no directory, so the host is asked too, with the descriptor that a
+ * directory from it would have. */
 static int do_files(const char *event) {
     static const char *const paths[] = {"/", "/etc/passwd", "."};
-    char text[512];
-    int length = 0;
     size_t i;
     (void)event;
+    begin(200, "text/plain");
     for (i = 0; i < sizeof paths / sizeof *paths; i++) {
-        int fd = open(paths[i], O_RDONLY);
-        length += snprintf(text + length, sizeof text - (size_t)length, "open %s: %d %s\n", paths[i],
-            fd < 0 ? errno : 0, fd < 0 ? strerror(errno) : "opened");
+        body_errno("open ", paths[i], open(paths[i], O_RDONLY) < 0 ? errno : 0);
     }
     for (i = 0; i < sizeof paths / sizeof *paths; i++) {
         __wasi_fd_t fd;
-        __wasi_errno_t failure = __wasi_path_open(3, 0, paths[i], 0, __WASI_RIGHTS_FD_READ, 0, 0, &fd);
-        length += snprintf(text + length, sizeof text - (size_t)length, "path_open 3 %s: %d %s\n", paths[i], failure,
-            failure != 0 ? strerror(failure) : "opened");
+        body_errno("path_open 3 ", paths[i], __wasi_path_open(3, 0, paths[i], 0, __WASI_RIGHTS_FD_READ, 0, 0, &fd));
     }
-    return answer_text(200, text);
+    return end();
 }
 
 static const struct {
     const char *name;
     int (*run)(const char *event);
 } commands[] = {
-    {"event", do_event}, {"raw", do_raw},   {"exit3", do_exit3}, {"trap", do_trap}, {"spin", do_spin},
-    {"sleep", do_sleep}, {"flood", do_flood}, {"log", do_log},   {"grow", do_grow}, {"env", do_env},
-    {"random", do_random}, {"clock", do_clock}, {"files", do_files},
+    {"event", do_event}, {"raw", do_raw},     {"length", do_length}, {"exit3", do_exit3},   {"trap", do_trap},
+    {"spin", do_spin},   {"sleep", do_sleep}, {"flood", do_flood},   {"log", do_log},       {"grow", do_grow},
+    {"env", do_env},     {"clock", do_clock}, {"files", do_files},   {"random", do_random},
 };
 
 /* read_event reads all of standard input, with a NUL behind it. */
 static char *read_event(void) {
-    size_t size = 16 << 10, length = 0, n;
+    size_t size = 16 << 10, length = 0;
     char *event = malloc(size);
-    while (event != NULL && (n = fread(event + length, 1, size - 1 - length, stdin)) > 0) {
-        length += n;
-        if (length > EVENT_BYTES) return NULL;
+    ssize_t n;
+    while (event != NULL && (n = read(STDIN_FILENO, event + length, size - 1 - length)) > 0) {
+        length += (size_t)n;
+        if (length > EVENT_BYTES) _Exit(1);
         if (length == size - 1) event = realloc(event, size *= 2);
     }
-    if (event != NULL) event[length] = '\0';
+    if (event == NULL) _Exit(1);
+    event[length] = '\0';
     return event;
 }
 
 int main(void) {
-    char *event = read_event();
+    const char *event = read_event();
     const char *header = member(member(event, "headers"), "x-tck");
     char name[16] = "event";
     size_t i;
-    if (event == NULL) return 1;
-    if (header != NULL && skip_string(header) - header <= (ptrdiff_t)sizeof name) name[unescape(header, name)] = '\0';
+    if (header != NULL) {
+        bool fits = skip_string(header) - header <= (ptrdiff_t)sizeof name;
+        name[fits ? unescape(header, name) : 0] = '\0';
+    }
     for (i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(commands[i].name, name) == 0) return commands[i].run(event);
     }

@@ -1,0 +1,164 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cloche-run/cloche/abi"
+)
+
+// invoke runs a function. How the invocation ended is for the answer to say; the
+// status of the reply is about the call: 404 no such function, 400 and 413 a
+// call that no client could make, 500 a host that is broken.
+func (s *Server) invoke(w http.ResponseWriter, r *http.Request) {
+	function, ok := s.find(r.PathValue("name"))
+	if !ok {
+		failUnknown(w, r.PathValue("name"))
+		return
+	}
+	call, status, err := readCall(w, r, function)
+	if err != nil {
+		fail(w, status, "%v", err)
+		return
+	}
+	connection := http.NewResponseController(w)
+	unlimited(connection) // the function has its own deadline
+	answer, err := s.config.Invoker.Invoke(r.Context(), function.Name, call)
+	_ = connection.SetWriteDeadline(time.Now().Add(s.timeouts.write))
+
+	var fault abi.Faulter
+	switch {
+	case err == nil:
+	case !errors.As(err, &fault):
+		s.config.Log.Error("cannot invoke", "function", function.Name, "error", err)
+		fail(w, http.StatusInternalServerError, "cannot invoke %s: %v", function.Name, err)
+		return
+	case fault.Fault() == abi.FaultUnknownFunction:
+		failUnknown(w, function.Name)
+		return
+	default:
+		answer.Error = &abi.Error{What: fault.Fault(), Message: fault.Error(), Detail: fault.Trace()}
+	}
+	reply(w, http.StatusOK, answer)
+}
+
+// unlimited lifts the deadlines of a connection. Were the one for reading left,
+// it would end the request's context; a connection that has none is a test's.
+func unlimited(connection *http.ResponseController) {
+	_ = connection.SetReadDeadline(time.Time{})
+	_ = connection.SetWriteDeadline(time.Time{})
+}
+
+func (s *Server) find(name string) (Function, bool) {
+	for _, f := range s.config.Functions.List() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Function{}, false
+}
+
+func failUnknown(w http.ResponseWriter, name string) {
+	fail(w, http.StatusNotFound, "there is no function %q: GET /api/functions lists them", name)
+}
+
+// readCall reads, checks and completes the call in a request. status goes with
+// the error.
+func readCall(w http.ResponseWriter, r *http.Request, f Function) (call Call, status int, err error) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, CallBytes))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return call, http.StatusRequestEntityTooLarge, fmt.Errorf("the call is larger than %d bytes", CallBytes)
+	}
+	if err != nil {
+		return call, http.StatusBadRequest, fmt.Errorf("the call did not arrive: %w", err)
+	}
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &call); err != nil {
+			return call, http.StatusBadRequest, fmt.Errorf("the call is not the JSON it should be: %w", err)
+		}
+	}
+	limit := abi.RequestBodyBytes
+	if f.Background {
+		limit = abi.BackgroundBodyBytes
+	}
+	if len(call.Body) > limit {
+		return call, http.StatusRequestEntityTooLarge,
+			fmt.Errorf("the body has %d bytes, %s takes %d", len(call.Body), f.Name, limit)
+	}
+	call.complete(f)
+	return call, http.StatusBadRequest, call.check()
+}
+
+func (c *Call) complete(f Function) {
+	if c.Path == "" {
+		c.Path = f.Route
+	}
+	if c.Method == "" {
+		c.Method = http.MethodGet
+		if len(c.Body) > 0 {
+			c.Method = http.MethodPost
+		}
+	}
+}
+
+// check refuses what no HTTP client could send.
+func (c *Call) check() error {
+	switch {
+	case !isToken(c.Method):
+		return fmt.Errorf("method %q is not a method", c.Method)
+	case c.Method == http.MethodConnect || c.Method == http.MethodTrace:
+		return fmt.Errorf("functions are never called with %s", c.Method)
+	case !strings.HasPrefix(c.Path, "/") || !isTarget(c.Path) || strings.Contains(c.Path, "?"):
+		return fmt.Errorf("path %q is not a path: begin with / and percent-encode the rest", c.Path)
+	case !isTarget(c.Query):
+		return fmt.Errorf("query %q is not a query: percent-encode it", c.Query)
+	}
+	for _, f := range c.Header {
+		if !isToken(f.Name) {
+			return fmt.Errorf("header name %q is not a name", f.Name)
+		}
+		if !isFieldValue(f.Value) {
+			return fmt.Errorf("the value of header %s has control characters", f.Name)
+		}
+	}
+	return nil
+}
+
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		digit := '0' <= c && c <= '9'
+		if !letter && !digit && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isTarget reports whether s may stand in a request target: visible ASCII
+// without a fragment.
+func isTarget(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == '#' {
+			return false
+		}
+	}
+	return true
+}
+
+// isFieldValue reports whether s may stand in a header line (RFC 9110, 5.5).
+func isFieldValue(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return s == strings.Trim(s, " \t")
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloche-run/cloche/host"
+)
+
+// siteFlags say which site is meant and where its data is.
+type siteFlags struct {
+	dir     string
+	data    string
+	admin   string
+	context string
+	envFile string
+	env     []string
+}
+
+func (f *siteFlags) add(cmd *cobra.Command) {
+	f.addAs(cmd, "data")
+}
+
+// addAs is add for a command that needs the name --data for something else.
+func (f *siteFlags) addAs(cmd *cobra.Command, dataFlag string) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.data, dataFlag, "", "directory for compiled code, logs, usage and the admin token (default SITE_DIR/.cloche)")
+	flags.StringVar(&f.admin, "admin", host.DefaultAdmin, "address of the admin API, health and metrics")
+	flags.StringVar(&f.context, "context", "", "deploy context of netlify.toml: production, dev, or a branch name")
+	flags.StringVar(&f.envFile, "env-file", "", "file of NAME=value lines that functions see; mode 0600")
+	flags.StringArrayVar(&f.env, "env", nil, "name of a variable of this machine that functions see; repeat for more")
+}
+
+// at takes the site directory from the arguments.
+func (f *siteFlags) at(args []string) error {
+	f.dir = "."
+	if len(args) > 0 {
+		f.dir = args[0]
+	}
+	dir, err := filepath.Abs(f.dir)
+	if err != nil {
+		return err
+	}
+	f.dir = dir
+	if f.data == "" {
+		f.data = filepath.Join(dir, ".cloche")
+	}
+	return nil
+}
+
+func (f *siteFlags) options() host.Options {
+	return host.Options{Dir: f.dir, Data: f.data, Context: f.context, EnvFile: f.envFile, Env: f.env, Version: version}
+}
+
+// serveFlags are those of serve and dev.
+type serveFlags struct {
+	siteFlags
+	addr        string
+	memory      size
+	logSize     size
+	concurrency int
+	queue       int
+	drain       time.Duration
+	hosts       []string
+	adminHosts  []string
+	proxies     []string
+	connections int
+	perIP       int
+	verbose     bool
+}
+
+func (f *serveFlags) add(cmd *cobra.Command) {
+	f.siteFlags.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.addr, "addr", host.DefaultAddr, "address to serve on")
+	flags.Var(&f.memory, "memory-budget", "memory of all guests together; 503 beyond it (default three quarters of the machine's)")
+	flags.IntVar(&f.concurrency, "concurrency", host.DefaultConcurrency, "invocations of all functions that run at once")
+	flags.IntVar(&f.queue, "queue", host.DefaultQueue, "invocations that wait beyond that; 503 beyond both")
+	flags.DurationVar(&f.drain, "drain", host.DefaultDrain, "time that running requests get at shutdown")
+	flags.StringArrayVar(&f.hosts, "host", nil, "Host name to answer, 421 for others; repeat for more (default all)")
+	flags.StringArrayVar(&f.adminHosts, "admin-host", nil, "Host name by which the admin API may be called besides its address")
+	flags.StringArrayVar(&f.proxies, "trusted-proxy", nil, "address or prefix of a proxy whose X-Forwarded-* are believed; repeat for more")
+	flags.IntVar(&f.connections, "connections", 4096, "connections that may be open at once")
+	flags.IntVar(&f.perIP, "connections-per-ip", 256, "connections of one address, -1 for no limit; never for loopback and trusted proxies")
+	flags.Var(&f.logSize, "log-size", "size of the log kept in the data directory; the oldest goes first (default 64mb)")
+	flags.BoolVar(&f.verbose, "verbose", false, "print every request, not only what went wrong")
+}
+
+func (f *serveFlags) options(dev bool) (host.Options, error) {
+	o := f.siteFlags.options()
+	o.Dev = dev
+	o.MemoryBudget, o.LogBytes = int64(f.memory), int64(f.logSize)
+	o.Concurrency, o.Queue, o.Drain = f.concurrency, f.queue, f.drain
+	o.AdminHosts = f.adminHosts
+	o.Front.Hosts, o.Front.Connections, o.Front.MaxConnsPerIP = f.hosts, f.connections, f.perIP
+	if f.concurrency < 1 || f.queue < 0 {
+		return o, &usageError{fmt.Errorf("--concurrency must be at least 1 and --queue at least 0")}
+	}
+	for _, proxy := range f.proxies {
+		prefix, err := parsePrefix(proxy)
+		if err != nil {
+			return o, &usageError{fmt.Errorf("--trusted-proxy %q: write an address or a prefix such as 10.0.0.0/8", proxy)}
+		}
+		o.Front.TrustedProxies = append(o.Front.TrustedProxies, prefix)
+	}
+	level := slog.LevelWarn
+	if dev || f.verbose {
+		level = slog.LevelInfo
+	}
+	o.Log = newConsole(os.Stderr, level)
+	return o, nil
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
+}

@@ -1,0 +1,165 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloche-run/cloche/abi"
+)
+
+// Bounds of what a function's settings may be. The defaults of Timeout and
+// MemoryBytes are those of abi.
+const (
+	// MinTimeout and MaxTimeout bound the deadline of one invocation. A day is
+	// no limit of Netlify's: on your own machine, long jobs are your business.
+	MinTimeout = time.Millisecond
+	MaxTimeout = 24 * time.Hour
+
+	// MinMemoryBytes is one page of a linear memory, MaxMemoryBytes all that 32
+	// bits can address and Netlify's largest.
+	MinMemoryBytes = abi.PageBytes
+	MaxMemoryBytes = 4 << 30
+
+	// DefaultConcurrency is how many invocations of a function run at once. Each
+	// reserves the addresses of its whole memory: MaxConcurrency of the largest
+	// take 16 TiB of the 128 TiB that a process has.
+	DefaultConcurrency = 64
+	MinConcurrency     = 1
+	MaxConcurrency     = 4096
+
+	// DefaultQueue is how many requests of a function wait for their turn. With
+	// MinQueue none does: at the limit of concurrency the answer is 429 at once.
+	DefaultQueue = 256
+	MinQueue     = 0
+	MaxQueue     = 65_536
+
+	// MaxNameBytes is the longest name of a function, or glob for names.
+	MaxNameBytes = 64
+)
+
+// BackgroundSuffix ends the names of functions that run in the background
+// unless the file says otherwise.
+const BackgroundSuffix = "-background"
+
+// Protocols by which a function can be called.
+const (
+	// ProtocolEvent passes the event of Netlify and Lambda as JSON.
+	ProtocolEvent = "event"
+	// ProtocolCGI passes the request as RFC 3875 does, as WAGI adapts it.
+	ProtocolCGI = "cgi"
+)
+
+// Function is the settings of one function, all of them resolved.
+type Function struct {
+	// Timeout is the deadline of one invocation.
+	Timeout time.Duration
+	// MemoryBytes is the most that the guest's linear memory may grow to, a
+	// multiple of abi.PageBytes.
+	MemoryBytes int64
+	// Concurrency is how many invocations run at once.
+	Concurrency int
+	// Queue is how many more may wait.
+	Queue int
+	// Background functions are answered 202 and run as jobs.
+	Background bool
+	// Protocol is ProtocolEvent or ProtocolCGI.
+	Protocol string
+	// Env names the site variables that the guest sees, each once and sorted:
+	// nil for all of them, empty for none.
+	Env []string
+}
+
+// Defaults is a function about which netlify.toml says nothing. One in the
+// background has abi.BackgroundTimeout instead.
+func Defaults() Function {
+	return Function{
+		Timeout:     abi.Timeout,
+		MemoryBytes: abi.MemoryPages * abi.PageBytes,
+		Concurrency: DefaultConcurrency,
+		Queue:       DefaultQueue,
+		Protocol:    ProtocolEvent,
+	}
+}
+
+// Function returns the settings of the function called name. For every key the
+// rule that matches name with the most literal characters wins, an exact name
+// first of all and [functions] itself last; arrays are joined. The rule is that
+// of Netlify's zip-it-and-ship-it, src/config.ts.
+func (c *Config) Function(name string) Function {
+	var all settings
+	for _, r := range c.rules {
+		if match(r.glob, name) {
+			all.override(r.settings)
+		}
+	}
+	return all.function(name)
+}
+
+// function fills in what s leaves open.
+func (s settings) function(name string) Function {
+	f := Defaults()
+	f.Background = strings.HasSuffix(name, BackgroundSuffix)
+	set(&f.Background, s.background)
+	if f.Background {
+		f.Timeout = abi.BackgroundTimeout
+	}
+	set(&f.Timeout, s.timeout)
+	set(&f.MemoryBytes, s.memoryBytes)
+	set(&f.Concurrency, s.concurrency)
+	set(&f.Queue, s.queue)
+	set(&f.Protocol, s.protocol)
+	f.Env = s.env
+	return f
+}
+
+// settings is what one rule says, or several together; nil is "nothing".
+type settings struct {
+	timeout     *time.Duration
+	memoryBytes *int64
+	concurrency *int
+	queue       *int
+	background  *bool
+	protocol    *string
+	env         []string
+}
+
+// settings reads the keys of one rule.
+func (t table) settings() settings {
+	return settings{
+		timeout:     t.duration("timeout", MinTimeout, MaxTimeout),
+		memoryBytes: t.size("memory", MinMemoryBytes, MaxMemoryBytes),
+		concurrency: t.count("concurrency", MinConcurrency, MaxConcurrency),
+		queue:       t.count("queue", MinQueue, MaxQueue),
+		background:  t.boolean("background"),
+		protocol:    t.choice("protocol", ProtocolEvent, ProtocolCGI),
+		env:         t.names("env"),
+	}
+}
+
+// override lets the keys that o has win over those of s.
+func (s *settings) override(o settings) {
+	replace(&s.timeout, o.timeout)
+	replace(&s.memoryBytes, o.memoryBytes)
+	replace(&s.concurrency, o.concurrency)
+	replace(&s.queue, o.queue)
+	replace(&s.background, o.background)
+	replace(&s.protocol, o.protocol)
+	if o.env != nil {
+		joined := append(append([]string{}, s.env...), o.env...)
+		slices.Sort(joined)
+		s.env = slices.Compact(joined)
+	}
+}
+
+func replace[T any](value **T, by *T) {
+	if by != nil {
+		*value = by
+	}
+}
+
+func set[T any](value, to *T) {
+	if to != nil {
+		*value = *to
+	}
+}

@@ -1,0 +1,106 @@
+package logs
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends text as a JSON string of at most limit bytes between its
+// quotes; a longer one is cut and ends with Mark. What a terminal could take for
+// an order (control characters, escapes, changes of direction) is escaped, and
+// invalid UTF-8 becomes U+FFFD, so that a segment is safe to print as it is.
+func appendString(dst []byte, text string, limit int) []byte {
+	dst = append(dst, '"')
+	begin, keep := len(dst), len(dst)
+	for i := 0; i < len(text); {
+		size := 1
+		if c := text[i]; c < utf8.RuneSelf {
+			dst = appendASCII(dst, c)
+		} else {
+			var r rune
+			r, size = utf8.DecodeRuneInString(text[i:])
+			dst = appendRune(dst, r)
+		}
+		i += size
+		switch used := len(dst) - begin; {
+		case used > limit:
+			dst = append(dst[:keep], Mark...)
+			i = len(text)
+		case used <= limit-len(Mark):
+			keep = len(dst)
+		}
+	}
+	return append(dst, '"')
+}
+
+func appendASCII(dst []byte, c byte) []byte {
+	switch {
+	case c == '"' || c == '\\':
+		return append(dst, '\\', c)
+	case ' ' <= c && c < 0x7f:
+		return append(dst, c)
+	case c == '\n':
+		return append(dst, '\\', 'n')
+	case c == '\t':
+		return append(dst, '\\', 't')
+	case c == '\r':
+		return append(dst, '\\', 'r')
+	}
+	return appendUnit(dst, uint16(c))
+}
+
+func appendRune(dst []byte, r rune) []byte {
+	if unicode.IsPrint(r) {
+		return utf8.AppendRune(dst, r)
+	}
+	if r > 0xffff {
+		r -= 0x10000
+		dst = appendUnit(dst, 0xd800|uint16(r>>10))
+		return appendUnit(dst, 0xdc00|uint16(r&0x3ff))
+	}
+	return appendUnit(dst, uint16(r))
+}
+
+// appendUnit appends one UTF-16 unit as \uXXXX.
+func appendUnit(dst []byte, u uint16) []byte {
+	return append(dst, '\\', 'u',
+		hexDigits[u>>12], hexDigits[u>>8&15], hexDigits[u>>4&15], hexDigits[u&15])
+}
+
+// printable returns text as it may be shown: on one line, with nothing in it
+// that a terminal obeys. Escapes look like Go's; a backslash stays as it is.
+func printable(text string, limit int) string {
+	if len(text) <= limit && isPlain(text) {
+		return text
+	}
+	var b strings.Builder
+	for i, r := range text {
+		if b.Len() > limit-len(Mark) {
+			b.WriteString(Mark)
+			break
+		}
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
+			b.WriteString(`\x` + strconv.FormatUint(0x100|uint64(text[i]), 16)[1:])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
+}
+
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,160 @@
+package host
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/host/admin"
+	"github.com/cloche-run/cloche/host/logs"
+	"github.com/cloche-run/cloche/host/usage"
+)
+
+// private is the host as its admin listener sees it.
+type private struct{ *Host }
+
+func (h *Host) newAdmin() (*admin.Server, error) {
+	return admin.New(admin.Config{
+		Data: h.options.Data, Hosts: h.options.AdminHosts,
+		Functions: private{h}, Invoker: private{h}, Ready: private{h},
+		Counters: h.usage, Logs: h.logs, Metrics: h.metrics, Log: h.log,
+	})
+}
+
+// List implements admin.Functions.
+func (p private) List() []admin.Function {
+	s, err := p.acquire()
+	if err != nil {
+		return nil
+	}
+	defer s.release()
+	list := make([]admin.Function, 0, len(s.functions))
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
+		list = append(list, s.functions[name].describe())
+	}
+	return list
+}
+
+func (f *function) describe() admin.Function {
+	d := admin.Function{
+		Name: f.name, Kind: f.kind(), Bytes: int64(f.bytes), Route: abi.FunctionPath + f.name,
+		Timeout: admin.Millis(f.settings.Timeout), MemoryBytes: f.settings.MemoryBytes,
+		Concurrency: f.settings.Concurrency, Queue: f.settings.Queue, Background: f.settings.Background,
+		State: admin.StateReady,
+	}
+	if f.broken != nil {
+		d.State, d.Error = admin.StateFailed, f.broken.Error()
+	} else if stale := f.stale.Load(); stale != nil {
+		d.Error = "an older version is served: " + *stale
+	}
+	return d
+}
+
+// Unready implements admin.Readiness.
+func (p private) Unready() (reasons []string) {
+	if !p.listening.Load() {
+		reasons = append(reasons, "the public listener is not open")
+	}
+	if p.site.Load() == nil {
+		reasons = append(reasons, "no site is loaded")
+	}
+	return reasons
+}
+
+// Invoke implements admin.Invoker.
+func (p private) Invoke(ctx context.Context, name string, call admin.Call) (admin.Answer, error) {
+	s, err := p.acquire()
+	if err != nil {
+		return admin.Answer{}, err
+	}
+	defer s.release()
+	f := s.functions[name]
+	if f == nil {
+		return admin.Answer{}, errUnknown
+	}
+	body := &abi.Buffer{Limit: abi.ResponseBodyBytes}
+	req, resp := requestOf(call), &abi.Response{Body: body}
+	r, err := p.run(ctx, f, req, resp)
+	answer := admin.Answer{Usage: r.took(), Logs: p.logged(req.ID)}
+	if err == nil {
+		answer.Status, answer.Header, answer.Body = resp.Status, resp.Header, body.Bytes
+	}
+	return answer, err
+}
+
+// InvokeFunction calls one function of the site without a listener.
+func (h *Host) InvokeFunction(ctx context.Context, name string, call admin.Call) (admin.Answer, error) {
+	return private{h}.Invoke(ctx, name, call)
+}
+
+// Functions lists the site's functions, with what they took this month.
+func (h *Host) Functions() []admin.Function {
+	list, counters := private{h}.List(), h.usage.Snapshot()
+	for i := range list {
+		c := counters.ThisMonth(list[i].Name)
+		list[i].Usage = admin.Took{
+			Invocations: c.Invocations, Errors: c.Errors, RunTime: admin.Millis(c.RunTime), Fuel: c.Fuel,
+		}
+	}
+	return list
+}
+
+// requestOf is call as the front would have made it of a client on this machine.
+func requestOf(call admin.Call) *abi.Request {
+	const host, address = "localhost", "127.0.0.1"
+	req := &abi.Request{
+		ID: ulid.Make().String(), Method: call.Method, Proto: "HTTP/1.1", Scheme: "http", Host: host,
+		Path: call.Path, RawQuery: call.Query, HasQuery: call.Query != "",
+		Body: call.Body, RemoteAddr: address + ":0",
+		Header: abi.Header{{Name: "host", Value: host}},
+	}
+	for _, f := range call.Header {
+		own := strings.HasPrefix(f.Name, abi.HeaderPrefixNetlify) || strings.HasPrefix(f.Name, abi.HeaderPrefixCloche)
+		if !own && f.Name != "host" && f.Name != abi.HeaderClientIP {
+			req.Header = append(req.Header, f)
+		}
+	}
+	req.Header.Add(abi.HeaderRequestID, req.ID)
+	req.Header.Add(abi.HeaderClientIP, address)
+	req.Header.Add(abi.HeaderConnectionIP, address)
+	return req
+}
+
+// logged returns what a guest logged during a request.
+func (p private) logged(request string) (records []logs.Record) {
+	for record, err := range p.logs.Query(logs.Query{Request: request}) {
+		if err == nil && record.Attr("stream").String() == "stderr" {
+			records = append(records, record)
+		}
+	}
+	return records
+}
+
+func (h *Host) newMetrics() *admin.Metrics {
+	m := admin.NewMetrics(h.options.Version)
+	m.GuestMemory(0, h.options.MemoryBudget)
+	return m
+}
+
+// count adds an invocation to the metrics and to the bill.
+func (h *Host) count(r *record, err error) {
+	i := admin.Invocation{Queue: r.queue, Init: r.usage.Init, Exec: r.usage.Exec, MemoryBytes: r.usage.MemoryBytes}
+	counters := usage.Counters{Invocations: 1, RunTime: r.usage.Init + r.usage.Exec}
+	if err != nil {
+		i.Fault, counters.Errors = faultOf(err), 1
+	}
+	r.function.metrics.Done(i)
+	h.usage.Add(r.function.name, counters)
+	h.metrics.GuestMemory(h.engine.MemoryUsed(), h.options.MemoryBudget)
+}
+
+func (r *record) took() admin.Usage {
+	return admin.Usage{
+		Queue: admin.Millis(r.queue), Init: admin.Millis(r.usage.Init), Exec: admin.Millis(r.usage.Exec),
+		MemoryBytes: r.usage.MemoryBytes, LogBytes: r.usage.LogBytes,
+	}
+}

@@ -1,0 +1,3 @@
+module github.com/cloche-run/cloche/sdk/go
+
+go 1.26
