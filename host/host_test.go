@@ -173,7 +173,7 @@ func TestAFunctionThatCannotBeLoadedDoesNotStopTheOthers(t *testing.T) {
 			t.Errorf("hello: status %d", status)
 		}
 		for name, why := range map[string]string{
-			"garbage": "not a WebAssembly module", "component": "component", "script": "JavaScript",
+			"garbage": "not a WebAssembly module", "component": "preview 2", "script": "JavaScript",
 			"later-background": "ledger", "link": "cannot read it",
 		} {
 			status, body := v.mustGet(name, "event")
@@ -194,7 +194,7 @@ func TestOpenSaysWhatIsWrongWithASite(t *testing.T) {
 	}{
 		"no functions directory":    {func(site) {}, "no functions directory"},
 		"an empty one":              {func(s site) { s.write("netlify/functions/README.md", "") }, "no functions in"},
-		"a broken toml":             {func(s site) { s.write("netlify.toml", "[functions\n") }, "netlify.toml:1"},
+		"a broken toml":             {func(s site) { s.write("netlify.toml", "[functions\n") }, "netlify.toml:2"},
 		"an unknown key":            {func(s site) { s.write("netlify.toml", "[functions]\ntimout = 5\n") }, `did you mean "timeout"`},
 		"data of another version":   {func(s site) { s.write(".cloche/version", "99\n") }, "version"},
 		"a data directory is taken": {func(s site) { s.write(".cloche", "a file") }, "--data"},

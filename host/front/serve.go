@@ -40,6 +40,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		_ = l.drain(http, cut)
 	case <-ctx.Done():
 		err = l.drain(http, cut)
+		_ = ln.Close() // fasthttp does not close what it has not begun to serve
 		<-served
 	}
 	cut()

@@ -365,3 +365,24 @@ func tenant(c *client, id, rounds int) error {
 	}
 	return nil
 }
+
+func TestServeThatIsStoppedBeforeItBegan(t *testing.T) {
+	for range 50 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		served := make(chan error, 1)
+		go func() { served <- New(nil, Config{}).Serve(ctx, ln) }()
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("Serve goes on")
+		}
+	}
+}

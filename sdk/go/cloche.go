@@ -1,6 +1,6 @@
 // Package cloche is what a function written in Go imports to be a handler: a
-// guest that answers requests one after the other. Its calls are short, since
-// the Go runtime has started long before they come.
+// guest whose Go runtime is started once, by init, and which then answers
+// requests one after the other, through the http-wasm handler ABI.
 //
 //	func init() { cloche.Handle(hello) }
 //	func main() {} // never runs in a handler

@@ -1,4 +1,4 @@
-// Command hello is a handler: Go that stays started between requests.
+// Command hello is a handler.
 package main
 
 import cloche "github.com/cloche-run/cloche/sdk/go"
