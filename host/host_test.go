@@ -118,7 +118,7 @@ func (v *server) mustGet(name, command string) (status int, body string) {
 }
 
 func TestTheContractHolds(t *testing.T) {
-	s := newSite(t, "[functions]\ntimeout = \"1s\"\nmemory = \"64mb\"\n")
+	s := newSite(t, "[functions]\ntimeout = \"3s\"\nmemory = \"64mb\"\n")
 	s.function("tck", tck.Guest)
 	v := s.serve(host.Options{})
 	tck.Run(t, v.function("tck"))

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,8 +27,7 @@ func (h *Host) watch(ctx context.Context) error {
 	watched := map[string]bool{}
 	h.watchAll(watcher, watched)
 
-	settle := time.NewTimer(time.Hour)
-	settle.Stop()
+	settle := time.NewTimer(quiet) // something may have changed since the site was read
 	defer settle.Stop()
 	for {
 		select {
@@ -94,13 +94,14 @@ func (h *Host) concerns(event fsnotify.Event) bool {
 // ReloadAndReport is Reload for those who cannot do more about an error than read
 // of it in the log.
 func (h *Host) ReloadAndReport(ctx context.Context) {
-	start := time.Now()
+	start, old := time.Now(), h.site.Load()
 	if err := h.Reload(ctx); err != nil {
 		if ctx.Err() == nil {
 			h.log.Error("site not reloaded, the last version stays", "error", err.Error())
 		}
 		return
 	}
-	s := h.site.Load()
-	h.log.Info("site reloaded", "functions", len(s.functions), "duration", time.Since(start))
+	if s := h.site.Load(); !maps.Equal(s.functions, old.functions) {
+		h.log.Info("site reloaded", "functions", len(s.functions), "duration", time.Since(start))
+	}
 }

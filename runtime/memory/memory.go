@@ -42,9 +42,11 @@ func (a *Account) Close() {
 	}
 }
 
-// slabBytes is the largest memory kept on the Go heap. Beyond it the memory
-// moves once into address space reserved up to its maximum, and grows in place.
-const slabBytes = 1 << 20
+// slabBytes is the largest memory kept on the Go heap, enough for most guests in
+// C: clearing that much costs less than asking the system for it. Beyond it the
+// memory moves once into address space reserved up to its maximum, and grows in
+// place.
+const slabBytes = 256 << 10
 
 // linear is one linear memory.
 type linear struct {
@@ -71,9 +73,6 @@ func (l *linear) Reallocate(size uint64) []byte {
 		l.account.short = true
 		return nil
 	}
-	if l.buf == nil {
-		l.buf = []byte{} // a memory of no pages is no failure
-	}
 	l.size = int64(size)
 	l.account.peak = max(l.account.peak, l.size)
 	return l.buf
@@ -85,7 +84,10 @@ func (l *linear) resize(size uint64) (err error) {
 		l.buf, err = l.region.commit(size)
 		return err
 	case size <= slabBytes:
-		l.growSlab(size)
+		if l.buf == nil {
+			l.buf = getSlab()
+		}
+		l.buf = l.buf[:size]
 		return nil
 	}
 	r, err := reserve(l.max)
@@ -101,17 +103,6 @@ func (l *linear) resize(size uint64) (err error) {
 	putSlab(l.buf)
 	l.region, l.buf = r, grown
 	return nil
-}
-
-func (l *linear) growSlab(size uint64) {
-	if size <= uint64(cap(l.buf)) {
-		l.buf = l.buf[:size]
-		return
-	}
-	grown := getSlab(size)
-	copy(grown, l.buf)
-	putSlab(l.buf)
-	l.buf = grown
 }
 
 // Free implements experimental.LinearMemory. A second call does nothing.
