@@ -236,7 +236,9 @@ func TestTheQueueIsBounded(t *testing.T) {
 	defer cancel()
 	occupy := func(name string) {
 		go v.get(ctx, name, "spin")
-		v.until("running", func(stats string) bool { return strings.Contains(stats, `cloche_instances_running{function="`+name+`"} 1`) })
+		v.until("running", func(stats string) bool {
+			return strings.Contains(stats, `cloche_instances_running{function="`+name+`"} 1`)
+		})
 	}
 	occupy("one")
 	if status, _, header, _ := v.get(ctx, "one", "event"); status != 429 || header.Get("retry-after") == "" {

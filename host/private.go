@@ -76,10 +76,13 @@ func (p private) Invoke(ctx context.Context, name string, call admin.Call) (admi
 	if f == nil {
 		return admin.Answer{}, errUnknown
 	}
+	if err := call.Complete(f.describe()); err != nil {
+		return admin.Answer{}, &abi.Error{What: abi.FaultBadRequest, Message: err.Error()}
+	}
 	body := &abi.Buffer{Limit: abi.ResponseBodyBytes}
 	req, resp := requestOf(call), &abi.Response{Body: body}
 	r, err := p.run(ctx, f, req, resp)
-	answer := admin.Answer{Usage: r.took(), Logs: p.logged(req.ID)}
+	answer := admin.Answer{Usage: r.took(), Logs: p.logged(&r)}
 	if err == nil {
 		answer.Status, answer.Header, answer.Body = resp.Status, resp.Header, body.Bytes
 	}
@@ -124,9 +127,9 @@ func requestOf(call admin.Call) *abi.Request {
 	return req
 }
 
-// logged returns what a guest logged during a request.
-func (p private) logged(request string) (records []logs.Record) {
-	for record, err := range p.logs.Query(logs.Query{Request: request}) {
+// logged returns what the guest logged.
+func (p private) logged(r *record) (records []logs.Record) {
+	for record, err := range p.logs.Query(logs.Query{Request: r.request.ID, Since: r.began}) {
 		if err == nil && record.Attr("stream").String() == "stderr" {
 			records = append(records, record)
 		}

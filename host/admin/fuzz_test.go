@@ -21,8 +21,7 @@ func FuzzCall(f *testing.F) {
 		if json.Unmarshal(text, &first) != nil {
 			return
 		}
-		first.complete(Function{Route: "/hello"})
-		if first.check() != nil {
+		if first.Complete(Function{Route: "/hello"}) != nil {
 			return
 		}
 		request := first.Method + " " + first.Path + "?" + first.Query

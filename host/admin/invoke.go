@@ -90,11 +90,12 @@ func readCall(w http.ResponseWriter, r *http.Request, f Function) (call Call, st
 		return call, http.StatusRequestEntityTooLarge,
 			fmt.Errorf("the body has %d bytes, %s takes %d", len(call.Body), f.Name, limit)
 	}
-	call.complete(f)
-	return call, http.StatusBadRequest, call.check()
+	return call, http.StatusBadRequest, call.Complete(f)
 }
 
-func (c *Call) complete(f Function) {
+// Complete fills in what the call leaves open and refuses what no HTTP client
+// could send to f.
+func (c *Call) Complete(f Function) error {
 	if c.Path == "" {
 		c.Path = f.Route
 	}
@@ -104,6 +105,7 @@ func (c *Call) complete(f Function) {
 			c.Method = http.MethodPost
 		}
 	}
+	return c.check()
 }
 
 // check refuses what no HTTP client could send.

@@ -51,9 +51,11 @@ guest in a sandbox of its own.
 
 Put a module into ./my-site/netlify/functions/hello.wasm and it answers at
 http://127.0.0.1:8888/.netlify/functions/hello.`,
+		SuggestionsMinimumDistance: 2,
+
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		Version:       version,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -88,6 +90,18 @@ func fromEnvironment(cmd *cobra.Command) (err error) {
 		}
 	})
 	return err
+}
+
+// knownCommand refuses what is no command, and says which one it may have been.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	message := fmt.Sprintf("unknown command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		message += fmt.Sprintf("; did you mean %q", near[0])
+	}
+	return &usageError{errors.New(message + ": see `cloche --help`")}
 }
 
 // atMost is cobra's check of the number of arguments, with a usage error.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/admin"
+	"github.com/cloche-run/cloche/host/logs"
 )
 
 // invokeFlags make up the request.
@@ -113,18 +114,18 @@ func invoke(cmd *cobra.Command, name string, flags *invokeFlags) error {
 func printAnswer(cmd *cobra.Command, a admin.Answer, include bool) error {
 	aside, out := cmd.ErrOrStderr(), cmd.OutOrStdout()
 	for _, record := range a.Logs {
-		fmt.Fprintln(aside, paint(os.Stderr, dim, "| ")+record.Message)
+		fmt.Fprintln(aside, paint(os.Stderr, dim, "| ")+logs.Printable(record.Message, logs.MessageBytes))
 	}
 	if a.Error != nil {
-		if a.Error.Detail != "" {
-			fmt.Fprintln(aside, a.Error.Detail)
+		for line := range strings.Lines(a.Error.Detail) {
+			fmt.Fprintln(aside, logs.Printable(strings.TrimSuffix(line, "\n"), logs.MessageBytes))
 		}
-		return fmt.Errorf("%s: %s", a.Error.What, a.Error.Message)
+		return fmt.Errorf("%s: %s", a.Error.What, logs.Printable(a.Error.Message, logs.MessageBytes))
 	}
 	if include {
 		fmt.Fprintf(out, "%d\n", a.Status)
 		for _, f := range a.Header {
-			fmt.Fprintf(out, "%s: %s\n", f.Name, f.Value)
+			fmt.Fprintf(out, "%s: %s\n", f.Name, logs.Printable(f.Value, logs.MessageBytes))
 		}
 		fmt.Fprintln(out)
 	}

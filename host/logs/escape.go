@@ -71,9 +71,10 @@ func appendUnit(dst []byte, u uint16) []byte {
 		hexDigits[u>>12], hexDigits[u>>8&15], hexDigits[u>>4&15], hexDigits[u&15])
 }
 
-// printable returns text as it may be shown: on one line, with nothing in it
-// that a terminal obeys. Escapes look like Go's; a backslash stays as it is.
-func printable(text string, limit int) string {
+// Printable returns text as it may be shown: on one line, with nothing in it
+// that a terminal obeys, and at most limit bytes long, Mark included. Escapes look
+// like Go's; a backslash stays as it is.
+func Printable(text string, limit int) string {
 	if len(text) <= limit && isPlain(text) {
 		return text
 	}

@@ -26,10 +26,10 @@ func Format(w io.Writer, r Record, color bool) error {
 	p.paint(levelColor(r.Level), (r.Level.String() + "     ")[:max(5, len(r.Level.String()))])
 	if r.Function != "" {
 		p.WriteByte(' ')
-		p.paint(colorCyan, printable(r.Function, NameBytes))
+		p.paint(colorCyan, Printable(r.Function, NameBytes))
 	}
 	if r.Message != "" {
-		p.WriteString(" " + printable(r.Message, MessageBytes))
+		p.WriteString(" " + Printable(r.Message, MessageBytes))
 	}
 	for _, attr := range r.Attrs {
 		p.pair(attr.Key, attr.Value.Resolve().String())
@@ -56,12 +56,12 @@ func (p *printer) paint(color, text string) {
 }
 
 func (p *printer) pair(key, value string) {
-	value = printable(value, MessageBytes)
+	value = Printable(value, MessageBytes)
 	if value == "" || strings.ContainsAny(value, ` "=`) {
 		value = `"` + strings.ReplaceAll(value, `"`, `\"`) + `"`
 	}
 	p.WriteByte(' ')
-	p.paint(colorDim, printable(key, NameBytes)+"=")
+	p.paint(colorDim, Printable(key, NameBytes)+"=")
 	p.WriteString(value)
 }
 
