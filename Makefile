@@ -1,7 +1,7 @@
 # What can be made: `make help`. Two targets set everything up: demo and test.
 
 BIN         = bin/cloche
-MODULES     = . sdk/go
+MODULES     = . sdk/go examples/polyglot/src/go
 FUZZTIME    = 1m
 BENCH       = .
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0

@@ -95,15 +95,14 @@ type Request struct {
 	Scheme string
 	// Host is the Host header, with its port if it has one.
 	Host string
-	// Path is the client's path, percent-encoded as it came, never rewritten.
+	// Path is the client's path, percent-encoded as it came, its dot segments
+	// resolved; a rewrite does not change it.
 	Path string
 	// RawQuery is what follows "?", undecoded; HasQuery tells "/a?" from "/a".
 	RawQuery string
 	HasQuery bool
 	// Header holds lower-case names; hop-by-hop lines are gone.
 	Header Header
-	// Trailer is empty unless a host passes trailers.
-	Trailer Header
 	// Body is whole: at most 6 MiB, 256 KiB for a background function.
 	Body []byte
 	// RemoteAddr is the peer as "ip:port"; never taken from a header.
@@ -118,7 +117,7 @@ func (r *Request) Clone() *Request {
 	} {
 		*s = strings.Clone(*s)
 	}
-	c.Header, c.Trailer = r.Header.Clone(), r.Trailer.Clone()
+	c.Header = r.Header.Clone()
 	c.Body = append([]byte(nil), r.Body...)
 	return &c
 }

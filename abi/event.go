@@ -17,19 +17,19 @@ func AppendEvent(dst []byte, r *Request) []byte {
 
 	query := parseQuery(r.RawQuery)
 	dst = append(dst, `,"queryStringParameters":`...)
-	dst = appendJoined(dst, query)
+	dst = appendJoined(dst, query, func(string) string { return ", " })
 	dst = append(dst, `,"multiValueQueryStringParameters":`...)
 	dst = appendLists(dst, query)
 
 	header := group(r.Header)
 	dst = append(dst, `,"headers":`...)
-	dst = appendJoined(dst, header)
+	dst = appendJoined(dst, header, Separator)
 	dst = append(dst, `,"multiValueHeaders":`...)
 	dst = appendLists(dst, header)
 
 	dst = append(dst, `,"body":`...)
 	contentType := r.Header.Get("content-type")
-	isBase64 := NeedsBase64(contentType)
+	isBase64 := needsBase64(contentType)
 	dst = appendBody(dst, r.Body, contentType, isBase64)
 	dst = append(dst, `,"isBase64Encoded":`...)
 	dst = appendBool(dst, isBase64)
@@ -50,10 +50,10 @@ func (r *Request) URL() string {
 	return url
 }
 
-// NeedsBase64 reports whether a body of this content type travels as base64 in
+// needsBase64 reports whether a body of this content type travels as base64 in
 // the event. It depends on the type alone, as Netlify's shouldBase64Encode does:
 // text, JSON, XML, forms and scripts travel as text, all else as base64.
-func NeedsBase64(contentType string) bool {
+func needsBase64(contentType string) bool {
 	mime, _, _ := strings.Cut(contentType, ";")
 	mime = strings.ToLower(strings.TrimSpace(mime))
 	if strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "+json") || strings.HasSuffix(mime, "+xml") {
@@ -101,20 +101,21 @@ func latin1(body []byte) string {
 	return b.String()
 }
 
-// appendJoined writes {"name":"v1, v2"}. Repeated cookies are joined by "; ",
-// as RFC 9113 section 8.2.3 asks.
-func appendJoined(dst []byte, groups []multi) []byte {
+// Separator is what the values of a repeated header are joined by: ", ", and
+// "; " for cookies (RFC 9113 section 8.2.3).
+func Separator(name string) string {
+	if EqualFold(name, "cookie") {
+		return "; "
+	}
+	return ", "
+}
+
+// appendJoined writes {"name":"v1, v2"}.
+func appendJoined(dst []byte, groups []multi, separator func(string) string) []byte {
 	dst = append(dst, '{')
 	for i, g := range groups {
 		dst = appendKey(dst, i, g.name)
-		switch {
-		case len(g.values) == 1:
-			dst = appendString(dst, g.values[0])
-		case g.name == "cookie":
-			dst = appendString(dst, strings.Join(g.values, "; "))
-		default:
-			dst = appendString(dst, strings.Join(g.values, ", "))
-		}
+		dst = appendString(dst, strings.Join(g.values, separator(g.name)))
 	}
 	return append(dst, '}')
 }

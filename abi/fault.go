@@ -26,6 +26,7 @@ const (
 	FaultNotReady         Fault = "not_ready"
 	FaultHostBusy         Fault = "host_busy"
 	FaultFunctionBusy     Fault = "function_busy"
+	FaultClientBusy       Fault = "client_busy"
 	FaultFunctionNotReady Fault = "load_failed"
 )
 
@@ -42,6 +43,18 @@ const (
 
 // FaultInternal is a broken invariant of the host's own.
 const FaultInternal Fault = "internal"
+
+// Faults are all there are, for those who count them.
+func Faults() []Fault {
+	return []Fault{
+		FaultBadRequest, FaultBadName, FaultForbidden, FaultUnknownFunction, FaultMethod, FaultSlowRequest,
+		FaultBodyTooLarge, FaultURITooLong, FaultExpectation, FaultMisdirected, FaultHeadersTooLarge,
+		FaultTransferCoding, FaultVersion, FaultChainTooDeep, FaultNotReady, FaultHostBusy, FaultFunctionBusy,
+		FaultClientBusy, FaultFunctionNotReady,
+		FaultDeadline, FaultFuel, FaultTrap, FaultExit, FaultBadResponse, FaultResponseTooLarge, FaultCanceled,
+		FaultInternal,
+	}
+}
 
 // Faulter is an error that knows its fault. Error() is fit for a client; Trace
 // is for the log and for a developer, and may be "".

@@ -12,8 +12,6 @@ const (
 	BackgroundBodyBytes = 256 << 10
 	// ResponseBodyBytes is the largest buffered answer: 6 MiB.
 	ResponseBodyBytes = 6 << 20
-	// StreamBytes is the largest streamed answer: 20 MiB.
-	StreamBytes = 20 << 20
 	// ResponseFields and ResponseHeaderBytes bound an answer's header.
 	ResponseFields      = 100
 	ResponseHeaderBytes = 64 << 10

@@ -17,14 +17,32 @@ const (
 	ExportMemory         = "memory"
 	ExportHandleRequest  = "handle_request"
 	ExportHandleResponse = "handle_response"
-	// ExportResume is called, if there, after an instance was brought back to
-	// its image and before the request is served, so that an SDK can draw fresh
-	// randomness: () -> ().
-	ExportResume = "cloche_resume"
 )
 
 // ExportPrefix starts the names that a guest may not export: they are the host's.
 const ExportPrefix = "__cloche_"
+
+// NameBytes is the longest name of a function.
+const NameBytes = 64
+
+// ValidName reports whether name is one that Netlify serves: letters, digits,
+// hyphen and underscore, at most NameBytes of them.
+func ValidName(name string) bool {
+	for _, c := range []byte(name) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return name != "" && len(name) <= NameBytes
+}
+
+// Protocols of the configuration key `protocol`: how a command is called.
+const (
+	// ProtocolEvent passes the event as JSON.
+	ProtocolEvent = "event"
+	// ProtocolCGI passes the request as RFC 3875 does.
+	ProtocolCGI = "cgi"
+)
 
 // FunctionPath is where functions are found: https://docs.netlify.com/build/functions/get-started/.
 const FunctionPath = "/.netlify/functions/"
@@ -37,9 +55,6 @@ const (
 	HeaderForwardedFor = "x-forwarded-for"
 	HeaderAccountID    = "x-nf-account-id"
 	HeaderSiteID       = "x-nf-site-id"
-	HeaderJob          = "x-cloche-job"
-	HeaderAttempt      = "x-cloche-attempt"
-	HeaderFuel         = "x-cloche-fuel"
 )
 
 // Prefixes of inbound headers that never come from a client.

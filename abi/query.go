@@ -76,26 +76,19 @@ func unescape(s string) string {
 	}
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
+		c := s[i]
 		switch {
-		case s[i] == '+':
-			b = append(b, ' ')
-		case s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
-			b = append(b, hex(s[i+1])<<4|hex(s[i+2]))
-			i += 2
-		default:
-			b = append(b, s[i])
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(s):
+			high, ok1 := Unhex(s[i+1])
+			low, ok2 := Unhex(s[i+2])
+			if ok1 && ok2 {
+				c = high<<4 | low
+				i += 2
+			}
 		}
+		b = append(b, c)
 	}
 	return string(b)
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func hex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
 }

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,24 +15,24 @@ import (
 // DecodeResult reads the Netlify v1 response JSON in data and makes it resp's
 // status, header and body. Rules 20 to 27 of ABI.md. Its errors have
 // FaultBadResponse or FaultResponseTooLarge.
+//
+// It goes through the JSON once and keeps only what a response may hold, so a
+// guest cannot have the host build more than it printed.
 func DecodeResult(data []byte, resp *Response) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return badResult("%v", err)
+	r := result{json: json.NewDecoder(bytes.NewReader(data))}
+	r.json.UseNumber()
+	if err := r.decode(); err != nil {
+		return err
 	}
-	status, err := decodeStatus(fields["statusCode"])
+	status, err := statusOf(r.status)
 	if err != nil {
 		return err
 	}
-	header, err := decodeHeaders(fields["headers"], fields["multiValueHeaders"])
+	body, err := r.decodeBody()
 	if err != nil {
 		return err
 	}
-	body, err := decodeBody(fields["body"], fields["isBase64Encoded"])
-	if err != nil {
-		return err
-	}
-	resp.Status, resp.Header = status, append(resp.Header[:0], header...)
+	resp.Status, resp.Header = status, r.header()
 	if err := resp.Body.Reset(); err != nil {
 		return err
 	}
@@ -39,147 +40,218 @@ func DecodeResult(data []byte, resp *Response) error {
 	return err
 }
 
+// result is the response JSON as far as it was read.
+type result struct {
+	json *json.Decoder
+
+	status        json.Token
+	single, multi Header
+	body          string
+	isBase64      bool
+}
+
 // badResult words an error as Netlify does, so that a search for it finds help.
 func badResult(format string, args ...any) error {
 	return &Error{What: FaultBadResponse, Message: "error decoding lambda response: " + fmt.Sprintf(format, args...)}
 }
 
-// decodeStatus takes a number or, as Netlify does, a numeric string.
-func decodeStatus(raw json.RawMessage) (int, error) {
-	text := string(raw)
-	if strings.HasPrefix(text, `"`) {
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return 0, badResult("statusCode: %v", err)
+func (r *result) decode() error {
+	err := r.object("the response", func(name string) (err error) {
+		switch name {
+		case "statusCode":
+			if r.status, err = r.next(); err == nil && isDelim(r.status) {
+				err = badStatus(r.status)
+			}
+			return err
+		case "headers":
+			r.single = r.single[:0]
+			return r.object(name, func(header string) error { return r.value(&r.single, header) })
+		case "multiValueHeaders":
+			r.multi = r.multi[:0]
+			return r.object(name, func(header string) error { return r.values(header) })
+		case "body":
+			return r.text(&r.body)
+		case "isBase64Encoded":
+			return r.boolean(&r.isBase64)
+		}
+		var unknown json.RawMessage
+		return r.syntax(r.json.Decode(&unknown))
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := r.json.Token(); !errors.Is(err, io.EOF) {
+		return badResult("more than one JSON value")
+	}
+	return nil
+}
+
+// next returns the next token.
+func (r *result) next() (json.Token, error) {
+	token, err := r.json.Token()
+	return token, r.syntax(err)
+}
+
+// syntax words an error of the JSON itself as Go does, and so Netlify.
+func (r *result) syntax(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return badResult("unexpected end of JSON input")
+	}
+	return badResult("%v", err)
+}
+
+// object reads an object, or null, and calls member for each name in it.
+func (r *result) object(what string, member func(name string) error) error {
+	token, err := r.next()
+	if err != nil || token == nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return badResult("%s is not an object", what)
+	}
+	for r.json.More() {
+		name, err := r.next()
+		if err != nil {
+			return err
+		}
+		text, _ := name.(string)
+		if err := member(text); err != nil {
+			return err
 		}
 	}
-	if text == "" || text == "null" {
-		text = "0"
+	_, err = r.next()
+	return err
+}
+
+// value reads one scalar into header.
+func (r *result) value(header *Header, name string) error {
+	token, err := r.next()
+	if err != nil {
+		return err
 	}
-	number, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	return add(header, name, token)
+}
+
+// values reads a list of scalars, or one scalar.
+func (r *result) values(name string) error {
+	token, err := r.next()
+	if err != nil {
+		return err
+	}
+	r.multi.Del(name)
+	if token != json.Delim('[') {
+		return add(&r.multi, name, token)
+	}
+	for r.json.More() {
+		if err := r.value(&r.multi, name); err != nil {
+			return err
+		}
+	}
+	_, err = r.next()
+	return err
+}
+
+// add adds a line: a string, a number or a boolean; null means "not there".
+func add(header *Header, name string, token json.Token) error {
+	if len(*header) == ResponseFields {
+		return badResult("more than %d header fields", ResponseFields)
+	}
+	switch value := token.(type) {
+	case nil:
+	case string:
+		header.Add(name, value)
+	case json.Number:
+		header.Add(name, value.String())
+	case bool:
+		header.Add(name, strconv.FormatBool(value))
+	default:
+		return badResult("header %s is no string, number or boolean", clip(name))
+	}
+	return nil
+}
+
+// text reads a string, or null for none.
+func (r *result) text(to *string) error {
+	token, err := r.next()
+	if err != nil {
+		return err
+	}
+	text, ok := token.(string)
+	if !ok && token != nil {
+		return badResult("body is no string")
+	}
+	*to = text
+	return nil
+}
+
+func (r *result) boolean(to *bool) error {
+	token, err := r.next()
+	if err != nil {
+		return err
+	}
+	value, ok := token.(bool)
+	if !ok && token != nil {
+		return badResult("isBase64Encoded is no boolean")
+	}
+	*to = value
+	return nil
+}
+
+// header merges both maps: a name in multi replaces the same name in single,
+// and of two in single that differ by case only the later counts.
+func (r *result) header() Header {
+	header := make(Header, 0, len(r.single)+len(r.multi))
+	for _, f := range r.single {
+		if !r.multi.Has(f.Name) {
+			header.Set(f.Name, f.Value)
+		}
+	}
+	return append(header, r.multi...)
+}
+
+// statusOf takes a whole number or, as Netlify does, one in a string.
+func statusOf(token json.Token) (int, error) {
+	var number float64
+	var err error
+	switch value := token.(type) {
+	case json.Number:
+		number, err = value.Float64()
+	case string:
+		var n int
+		n, err = strconv.Atoi(strings.TrimSpace(value))
+		number = float64(n)
+	}
 	if err != nil || number != math.Trunc(number) || number < 200 || number > 599 {
-		return 0, badResult("invalid status code returned from lambda: %s", clip(text))
+		return 0, badStatus(token)
 	}
 	return int(number), nil
 }
 
-// decodeHeaders merges both maps; a name in multi replaces the same name in single.
-func decodeHeaders(single, multi json.RawMessage) (Header, error) {
-	ones, err := decodeObject("headers", single)
-	if err != nil {
-		return nil, err
+func badStatus(token json.Token) error {
+	if token == nil {
+		token = 0
 	}
-	lists, err := decodeObject("multiValueHeaders", multi)
-	if err != nil {
-		return nil, err
-	}
-	var header Header
-	for _, name := range sortedKeys(ones) {
-		value, ok, err := decodeScalar(name, ones[name])
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			header.Add(name, value)
-		}
-	}
-	for _, name := range sortedKeys(lists) {
-		values, err := decodeList(name, lists[name])
-		if err != nil {
-			return nil, err
-		}
-		header.Del(name)
-		for _, value := range values {
-			header.Add(name, value)
-		}
-	}
-	return header, nil
+	return badResult("invalid status code returned from lambda: %s", clip(fmt.Sprint(token)))
 }
 
-func decodeObject(name string, raw json.RawMessage) (map[string]json.RawMessage, error) {
-	if raw == nil {
-		return nil, nil
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		return nil, badResult("%s is not an object", name)
-	}
-	if len(fields) > ResponseFields {
-		return nil, badResult("%s has more than %d names", name, ResponseFields)
-	}
-	return fields, nil
+func isDelim(token json.Token) bool {
+	_, ok := token.(json.Delim)
+	return ok
 }
 
-func decodeList(name string, raw json.RawMessage) ([]string, error) {
-	var items []json.RawMessage
-	if err := json.Unmarshal(raw, &items); err != nil {
-		items = []json.RawMessage{raw}
+func (r *result) decodeBody() ([]byte, error) {
+	if !r.isBase64 {
+		return []byte(r.body), nil
 	}
-	if len(items) > ResponseFields {
-		return nil, badResult("header %s has more than %d values", clip(name), ResponseFields)
-	}
-	values := make([]string, 0, len(items))
-	for _, item := range items {
-		value, ok, err := decodeScalar(name, item)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			values = append(values, value)
-		}
-	}
-	return values, nil
-}
-
-// decodeScalar takes a string, a number or a bool; null means "not there".
-func decodeScalar(name string, raw json.RawMessage) (value string, ok bool, err error) {
-	switch raw[0] {
-	case '"':
-		err = json.Unmarshal(raw, &value)
-		return value, true, err
-	case 'n':
-		return "", false, nil
-	case '{', '[':
-		return "", false, badResult("header %s is no string, number or boolean", clip(name))
-	}
-	return string(raw), true, nil
-}
-
-func decodeBody(raw, encoded json.RawMessage) ([]byte, error) {
-	if raw == nil || bytes.Equal(raw, []byte("null")) {
-		return nil, nil
-	}
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
-		return nil, badResult("body is no string")
-	}
-	var isBase64 bool
-	if encoded != nil && json.Unmarshal(encoded, &isBase64) != nil {
-		return nil, badResult("isBase64Encoded is no boolean")
-	}
-	if !isBase64 {
-		return []byte(text), nil
-	}
-	body, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	body, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(r.body, "="))
 	if err != nil {
 		return nil, badResult("body: %v", err)
 	}
 	return body, nil
 }
 
-func sortedKeys(fields map[string]json.RawMessage) []string {
-	names := make([]string, 0, len(fields))
-	for name := range fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // clip makes a guest's text fit for a message.
-func clip(s string) string {
-	const limit = 80
-	if len(s) > limit {
-		s = s[:limit] + "..."
-	}
-	return strings.Trim(strconv.Quote(s), `"`)
-}
+func clip(s string) string { return Printable(s, 80) }

@@ -28,13 +28,14 @@ func TestResultsThatAreResponses(t *testing.T) {
 		"status as a string":         {`{"statusCode":"202"}`, 202, nil, ""},
 		"status as a float":          {`{"statusCode":2e2}`, 200, nil, ""},
 		"null body":                  {`{"statusCode":200,"body":null}`, 200, nil, ""},
-		"scalars as header values":   {`{"statusCode":200,"headers":{"b":42,"a":true,"c":null,"d":"x"}}`, 200, abi.Header{{"a", "true"}, {"b", "42"}, {"d", "x"}}, ""},
+		"scalars as header values":   {`{"statusCode":200,"headers":{"b":42,"a":true,"c":null,"d":"x"}}`, 200, abi.Header{{"b", "42"}, {"a", "true"}, {"d", "x"}}, ""},
 		"lists replace":              {`{"statusCode":200,"headers":{"X-Same":"h"},"multiValueHeaders":{"x-same":["1","2"]}}`, 200, abi.Header{{"x-same", "1"}, {"x-same", "2"}}, ""},
 		"a list may be a scalar":     {`{"statusCode":200,"multiValueHeaders":{"a":"1"}}`, 200, abi.Header{{"a", "1"}}, ""},
 		"base64 body":                {`{"statusCode":200,"body":"AAECAw==","isBase64Encoded":true}`, 200, nil, "\x00\x01\x02\x03"},
 		"base64 without padding":     {`{"statusCode":200,"body":"AAECAw","isBase64Encoded":true}`, 200, nil, "\x00\x01\x02\x03"},
 		"unknown members":            {`{"statusCode":200,"ttl":5,"x":{"y":[1]}}`, 200, nil, ""},
 		"the last of a member":       {`{"statusCode":200,"statusCode":201}`, 201, nil, ""},
+		"of two cases the later":     {`{"statusCode":200,"headers":{"X-A":"1","x-a":"2"}}`, 200, abi.Header{{"X-A", "2"}}, ""},
 		"a lone surrogate in a body": {`{"statusCode":200,"body":"\ud800"}`, 200, nil, "\uFFFD"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,10 +58,10 @@ func TestResultsThatAreNone(t *testing.T) {
 		"nothing":              {``, "unexpected end of JSON input"},
 		"garbage":              {`hello`, "invalid character 'h'"},
 		"cut":                  {`{"statusCode":200`, "unexpected end of JSON input"},
-		"two values":           {`{"statusCode":200}{"statusCode":200}`, "invalid character '{' after"},
+		"two values":           {`{"statusCode":200}{"statusCode":200}`, "more than one JSON value"},
 		"null":                 {`null`, "invalid status code returned from lambda: 0"},
-		"a list":               {`[]`, "cannot unmarshal array"},
-		"a number":             {`5`, "cannot unmarshal number"},
+		"a list":               {`[]`, "not an object"},
+		"a number":             {`5`, "not an object"},
 		"no status":            {`{"body":"x"}`, "invalid status code returned from lambda: 0"},
 		"another case":         {`{"statuscode":200}`, "invalid status code returned from lambda: 0"},
 		"status 99":            {`{"statusCode":99}`, "lambda: 99"},
@@ -68,7 +69,8 @@ func TestResultsThatAreNone(t *testing.T) {
 		"status 600":           {`{"statusCode":600}`, "lambda: 600"},
 		"status with a half":   {`{"statusCode":200.5}`, "lambda: 200.5"},
 		"status as a word":     {`{"statusCode":"abc"}`, "lambda: abc"},
-		"status as a list":     {`{"statusCode":[200]}`, "lambda: [200]"},
+		"status as hex":        {`{"statusCode":"0x1p8"}`, "lambda: 0x1p8"},
+		"status as a list":     {`{"statusCode":[200]}`, "lambda: ["},
 		"status NaN":           {`{"statusCode":"NaN"}`, "lambda: NaN"},
 		"body as an object":    {`{"statusCode":200,"body":{"a":1}}`, "body is no string"},
 		"bad base64":           {`{"statusCode":200,"body":"%","isBase64Encoded":true}`, "illegal base64"},
@@ -86,6 +88,38 @@ func TestResultsThatAreNone(t *testing.T) {
 				t.Errorf("got %v, want a bad response with %q", err, test.message)
 			}
 		})
+	}
+}
+
+// TestAResultCostsNoMoreThanItSays: what a guest prints must not grow in the
+// host's memory.
+func TestAResultCostsNoMoreThanItSays(t *testing.T) {
+	items := strings.Repeat(`"",`, 1<<20)
+	for name, text := range map[string]string{
+		"a long list": `{"statusCode":200,"multiValueHeaders":{"a":[` + items + `""]}}`,
+		"many names":  `{"statusCode":200,"headers":{` + strings.ReplaceAll(items, `,`, `:1,`) + `"":1}}`,
+	} {
+		data, resp := []byte(text), &abi.Response{Body: &abi.Buffer{}}
+		result := testing.Benchmark(func(b *testing.B) {
+			for range b.N {
+				if err := abi.DecodeResult(data, resp); err == nil {
+					b.Fatal("taken")
+				}
+			}
+		})
+		if n := result.AllocedBytesPerOp(); n > 64<<10 {
+			t.Errorf("%s: %d bytes", name, n)
+		}
+	}
+}
+
+func TestValidateWithAHugeName(t *testing.T) {
+	resp := abi.Response{Status: 200, Header: abi.Header{{strings.Repeat("é", 1<<20), ""}, {"\n" + strings.Repeat("x", 1000), ""}}}
+	for range resp.Header {
+		if err := resp.Validate(); err == nil || len(err.Error()) > 200 {
+			t.Errorf("%.300v", err)
+		}
+		resp.Header = resp.Header[1:]
 	}
 }
 

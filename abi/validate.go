@@ -15,54 +15,19 @@ func (r *Response) Validate() error {
 	}
 	size := 0
 	for _, f := range r.Header {
+		if size += len(f.Name) + len(f.Value); size > ResponseHeaderBytes {
+			return badResponse("header is larger than %d bytes", ResponseHeaderBytes)
+		}
 		if !IsToken(f.Name) {
-			return badResponse("header name %q is no token", clip(f.Name))
+			return badResponse("header name %s is no token", clip(f.Name))
 		}
-		if !isFieldValue(f.Value) {
-			return badResponse("header %s has a control character in its value", f.Name)
+		if !IsFieldValue(f.Value) {
+			return badResponse("header %s has a control character in its value", clip(f.Name))
 		}
-		size += len(f.Name) + len(f.Value)
-	}
-	if size > ResponseHeaderBytes {
-		return badResponse("header is larger than %d bytes", ResponseHeaderBytes)
 	}
 	return nil
 }
 
 func badResponse(format string, args ...any) error {
 	return &Error{What: FaultBadResponse, Message: "malformed response: " + fmt.Sprintf(format, args...)}
-}
-
-// IsToken reports whether s is a token of RFC 9110 section 5.6.2.
-func IsToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !tokenBytes[s[i]] {
-			return false
-		}
-	}
-	return s != ""
-}
-
-var tokenBytes = func() (table [256]bool) {
-	const marks = "!#$%&'*+-.^_`|~"
-	for i := range len(marks) {
-		table[marks[i]] = true
-	}
-	for c := '0'; c <= '9'; c++ {
-		table[c] = true
-	}
-	for c := 'a'; c <= 'z'; c++ {
-		table[c], table[c-'a'+'A'] = true, true
-	}
-	return table
-}()
-
-// isFieldValue allows what RFC 9110 section 5.5 does: no control but HTAB.
-func isFieldValue(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,14 +22,14 @@ type dataDir struct {
 // openData makes or opens the data directory at path and locks it.
 func openData(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("data directory: %w: choose another with --data", err)
+		return nil, fmt.Errorf("data directory: %w: choose another", err)
 	}
 	lock, err := lockFile(filepath.Join(path, "lock"))
 	if errors.Is(err, errLocked) {
-		return nil, fmt.Errorf("data directory %s is in use by another cloche: stop that one, or choose another with --data", path)
+		return nil, fmt.Errorf("data directory %s is in use by another cloche: stop that one, or choose another", path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("data directory: %w: choose another with --data", err)
+		return nil, fmt.Errorf("data directory: %w: choose another", err)
 	}
 	d := &dataDir{path: path, lock: lock}
 	if err := d.checkVersion(); err != nil {
@@ -47,7 +48,7 @@ func (d *dataDir) checkVersion() error {
 	case err != nil:
 		return fmt.Errorf("data directory: %w", err)
 	case strings.TrimSpace(string(found)) != dataVersion:
-		return fmt.Errorf("data directory %s has version %.20q, this cloche writes version %s: use the cloche that made it, or choose another directory with --data",
+		return fmt.Errorf("data directory %s has version %.20q, this cloche writes version %s: use the cloche that made it, or choose another directory",
 			d.path, strings.TrimSpace(string(found)), dataVersion)
 	}
 	return nil
@@ -57,3 +58,21 @@ func (d *dataDir) join(name string) string { return filepath.Join(d.path, name) 
 
 // close lets another server have the directory.
 func (d *dataDir) close() error { return d.lock.Close() }
+
+// adminAddress is the file that says where the admin API of the running server is.
+const adminAddress = "admin.addr"
+
+// announce lets commands find the admin API at addr.
+func (h *Host) announce(addr net.Addr) error {
+	return os.WriteFile(h.data.join(adminAddress), []byte(addr.String()+"\n"), 0o600)
+}
+
+// forget removes a file of a server that no longer runs.
+func (d *dataDir) forget(name string) { _ = os.Remove(d.join(name)) }
+
+// AdminAddress is where the admin API of the server is that runs with the data
+// directory data, or ran until it was killed; "" if none did.
+func AdminAddress(data string) string {
+	text, _ := os.ReadFile(filepath.Join(data, adminAddress))
+	return strings.TrimSpace(string(text))
+}

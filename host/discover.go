@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/cloche-run/cloche/host/route"
+	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime"
 )
 
@@ -26,10 +27,18 @@ type source struct {
 	problem string
 }
 
-// languages that have a function's name but no build yet.
-var languages = map[string]string{
-	".js": "JavaScript", ".mjs": "JavaScript", ".cjs": "JavaScript",
-	".ts": "TypeScript", ".mts": "TypeScript", ".cts": "TypeScript", ".go": "Go",
+// language names the language of a source that has a function's name but no
+// build yet; "" for other files.
+func language(ext string) string {
+	switch ext {
+	case ".js", ".mjs", ".cjs":
+		return "JavaScript"
+	case ".ts", ".mts", ".cts":
+		return "TypeScript"
+	case ".go":
+		return "Go"
+	}
+	return ""
 }
 
 // discover lists the functions in dir, which is relative to the site: NAME.wasm,
@@ -38,6 +47,9 @@ var languages = map[string]string{
 // is none that can be served is misnamed.
 func discover(site *os.Root, dir string) (found, misnamed []source, err error) {
 	entries, err := readDir(site, dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("functions directory: %w", err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("no functions directory %s in %s: make it and put NAME.wasm there, or name another one in netlify.toml, [functions] directory", dir, site.Name())
 	}
@@ -55,7 +67,7 @@ func discover(site *os.Root, dir string) (found, misnamed []source, err error) {
 		}
 	}
 	for name, s := range byName {
-		if !route.ValidName(name) {
+		if !abi.ValidName(name) {
 			misnamed = append(misnamed, s)
 			continue
 		}
@@ -70,21 +82,18 @@ func discover(site *os.Root, dir string) (found, misnamed []source, err error) {
 	return found, misnamed, nil
 }
 
-// entryPoints are the files that make a directory a function.
+// entryPoints are the files that make a directory a function, the best first.
 func entryPoints(name string) (files []string) {
-	for _, stem := range []string{name, "index"} {
-		files = append(files, path.Join(name, stem+".wasm"))
-		for ext := range languages {
-			files = append(files, path.Join(name, stem+ext))
-		}
+	for _, ext := range []string{".wasm", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".go"} {
+		files = append(files, path.Join(name, name+ext), path.Join(name, "index"+ext))
 	}
 	return append(files, path.Join(name, "main.go"))
 }
 
 func sourceOf(site *os.Root, dir string, entry fs.DirEntry, file string) (source, bool) {
 	ext := path.Ext(file)
-	language := languages[ext]
-	if ext != ".wasm" && language == "" {
+	written := language(ext)
+	if ext != ".wasm" && written == "" {
 		return source{}, false
 	}
 	s := source{name: strings.TrimSuffix(file, ext), file: path.Join(dir, file)}
@@ -94,8 +103,8 @@ func sourceOf(site *os.Root, dir string, entry fs.DirEntry, file string) (source
 			return source{}, false
 		}
 	}
-	if language != "" {
-		s.problem = fmt.Sprintf("%s is %s source, which this version does not build: compile it to %s.wasm (see sdk/)", s.file, language, s.name)
+	if written != "" {
+		s.problem = fmt.Sprintf("%s is %s source, which this version does not build: compile it to %s.wasm (see sdk/)", s.file, written, s.name)
 	}
 	return s, true
 }

@@ -46,11 +46,12 @@ type Options struct {
 	// MemoryBudget is what all guests may hold together, in bytes; the default is
 	// three quarters of the machine's.
 	MemoryBudget int64
-	// Concurrency and Queue bound the invocations of all functions together.
+	// Concurrency and Queue bound the invocations of all functions together; a
+	// negative Queue is none.
 	Concurrency, Queue int
 	// LogBytes bounds the log in Data.
 	LogBytes int64
-	// Drain is how long running requests may take at shutdown.
+	// Drain is how long running requests may take at shutdown; negative is not at all.
 	Drain time.Duration
 	// Front is the public listener's part: hosts, proxies, connections.
 	Front front.Config
@@ -113,7 +114,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 		What:    abi.FaultHostBusy,
 		Message: fmt.Sprintf("the host is at its limit of %d invocations and %d waiting", o.Concurrency, o.Queue),
 	})
-	h.metrics = h.newMetrics()
+	h.metrics = admin.NewMetrics(o.Version, h.engine.MemoryUsed, o.MemoryBudget)
 	return h.Reload(ctx)
 }
 
@@ -130,6 +131,7 @@ func (o Options) withDefaults() Options {
 	if o.Queue == 0 {
 		o.Queue = DefaultQueue
 	}
+	o.Queue = max(o.Queue, 0)
 	if o.Drain == 0 {
 		o.Drain = DefaultDrain
 	}
@@ -139,63 +141,43 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Run serves the site on public and its admin API on private until ctx ends,
-// then stops listening and lets running requests end. It closes both listeners.
-func (h *Host) Run(ctx context.Context, public, private net.Listener) error {
+// Run serves the site on public and its admin API on private until ctx ends: it
+// then is no longer ready, lets running requests end, and closes the admin API
+// last. It closes both listeners. In dev it watches the site; a value from reload
+// has it read anew.
+func (h *Host) Run(ctx context.Context, public, private net.Listener, reload <-chan os.Signal) error {
+	defer public.Close()
+	defer private.Close()
 	api, err := h.newAdmin()
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	counting, stopCounting := context.WithCancel(context.WithoutCancel(ctx))
-	var serving, counted sync.WaitGroup
-	errs := make(chan error, 4)
-	start := func(group *sync.WaitGroup, ctx context.Context, run func(context.Context) error) {
-		group.Go(func() {
-			errs <- run(ctx)
-			stop() // one that ends ends all
-		})
+	if err := h.announce(private.Addr()); err != nil {
+		return err
 	}
-	start(&counted, counting, h.usage.Run)
-	start(&serving, ctx, func(ctx context.Context) error { return h.newFront().Serve(ctx, public) })
-	start(&serving, ctx, func(ctx context.Context) error { return api.Serve(ctx, private) })
+	defer h.data.forget(adminAddress)
+
+	inner := newGroup(context.WithoutCancel(ctx)) // outlives the requests
+	inner.start(h.usage.Run)
+	inner.start(func(ctx context.Context) error { return api.Serve(ctx, private) })
+	outer := newGroup(ctx)
+	outer.start(func(ctx context.Context) error { return h.newFront().Serve(ctx, public) })
+	outer.start(func(ctx context.Context) error { return h.reloads(ctx, reload) })
 	if h.options.Dev {
-		start(&serving, ctx, h.watch)
+		outer.start(h.watch)
 	}
 	h.listening.Store(true)
-	serving.Wait()
-	h.listening.Store(false)
-	stopCounting()
-	counted.Wait()
-	close(errs)
-	var all []error
-	for err := range errs {
-		all = append(all, err)
-	}
-	return errors.Join(all...)
+	context.AfterFunc(outer.ctx, func() { h.listening.Store(false) })
+	context.AfterFunc(inner.ctx, outer.cancel) // without counters or admin there is no serving
+	err = outer.wait()
+	inner.cancel()
+	return errors.Join(err, inner.wait())
 }
 
 func (h *Host) newFront() *front.Server {
 	cfg := h.options.Front
 	cfg.Dev, cfg.Log, cfg.DrainTimeout, cfg.Refused = h.options.Dev, h.log, h.options.Drain, h.refused
 	return front.New(h, cfg)
-}
-
-// refused logs a request that never reached a function.
-func (h *Host) refused(req *abi.Request, err error) {
-	h.metrics.Refused(faultOf(err))
-	h.log.LogAttrs(context.Background(), slog.LevelWarn, "request refused",
-		slog.String("request", req.ID), slog.String("method", req.Method), slog.String("path", req.Path),
-		slog.Int("status", front.Status(err)), slog.String("error", describe(err)))
-}
-
-func faultOf(err error) abi.Fault {
-	var known abi.Faulter
-	if errors.As(err, &known) {
-		return known.Fault()
-	}
-	return abi.FaultInternal
 }
 
 // Close gives everything back, in the order opposite to Open's. Run has ended.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloche-run/cloche/abi/tck"
 	"github.com/cloche-run/cloche/host"
+	"github.com/cloche-run/cloche/host/logs"
 )
 
 // site is a site directory that a test fills.
@@ -63,7 +64,7 @@ func (s site) serve(options host.Options) *server {
 	}
 	public, private := listen(s.t), listen(s.t)
 	ended := make(chan error, 1)
-	go func() { ended <- errors.Join(h.Run(ctx, public, private), h.Close()) }()
+	go func() { ended <- errors.Join(h.Run(ctx, public, private, nil), h.Close()) }()
 	v := &server{t: s.t, host: h, url: "http://" + public.Addr().String(), admin: "http://" + private.Addr().String()}
 	var once bool
 	v.stop = func() error {
@@ -197,7 +198,7 @@ func TestOpenSaysWhatIsWrongWithASite(t *testing.T) {
 		"a broken toml":             {func(s site) { s.write("netlify.toml", "[functions\n") }, "netlify.toml:2"},
 		"an unknown key":            {func(s site) { s.write("netlify.toml", "[functions]\ntimout = 5\n") }, `did you mean "timeout"`},
 		"data of another version":   {func(s site) { s.write(".cloche/version", "99\n") }, "version"},
-		"a data directory is taken": {func(s site) { s.write(".cloche", "a file") }, "--data"},
+		"a data directory is taken": {func(s site) { s.write(".cloche", "a file") }, "choose another"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "")
@@ -315,5 +316,79 @@ func TestGuestsSeeOnlyGrantedVariables(t *testing.T) {
 	}
 	if _, err := host.Open(t.Context(), host.Options{Dir: s.dir, EnvFile: secrets}); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a file of secrets for all: %v", err)
+	}
+}
+
+func TestWhatReachesNoFunctionIsLoggedAndCounted(t *testing.T) {
+	s := newSite(t, "")
+	s.function("hello", tck.Guest)
+	s.function("dot.name", tck.Guest)
+	s.function("broken", []byte("x"))
+	v := s.serve(host.Options{})
+	for _, name := range []string{"nope", "dot.name", "broken"} {
+		v.mustGet(name, "event")
+	}
+	for _, want := range []string{
+		`cloche_requests_refused_total{fault="unknown_function"} 1`,
+		`cloche_requests_refused_total{fault="bad_function_name"} 1`,
+		`cloche_invocations_total{function="broken",outcome="load_failed"} 1`,
+		`cloche_invocation_exec_seconds_count{function="broken"} 0`,
+	} {
+		v.until("counted "+want, func(stats string) bool { return strings.Contains(stats, want) })
+	}
+	if err := v.stop(); err != nil {
+		t.Fatal(err)
+	}
+	log := ""
+	for record, err := range logs.Read(filepath.Join(s.dir, ".cloche"), logs.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		log += record.Message + " " + record.Attr("path").String() + " " + record.Attr("status").String() + "\n"
+	}
+	for _, want := range []string{
+		"request refused /.netlify/functions/nope 404", "request refused /.netlify/functions/dot.name 400",
+		"request /.netlify/functions/broken 502",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q:\n%s", want, log)
+		}
+	}
+}
+
+// TestShutdownIsSeenBeforeItHappens: a load balancer asks /readyz, which must say
+// no while a request still runs.
+func TestShutdownIsSeenBeforeItHappens(t *testing.T) {
+	s := newSite(t, "[functions]\ntimeout = \"1s\"\n")
+	s.function("hello", tck.Guest)
+	v := s.serve(host.Options{})
+	answered := make(chan int, 1)
+	go func() {
+		status, _, _, _ := v.get(context.Background(), "hello", "spin")
+		answered <- status
+	}()
+	v.until("running", func(stats string) bool {
+		return strings.Contains(stats, `cloche_instances_running{function="hello"} 1`)
+	})
+	stopped := make(chan error, 1)
+	go func() { stopped <- v.stop() }()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		resp, err := http.Get(v.admin + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode == 503 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("ready for ever")
+		}
+	}
+	if status := <-answered; status != 504 {
+		t.Errorf("the request that ran got %d", status)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }

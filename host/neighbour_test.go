@@ -170,6 +170,15 @@ func TestDevWatchesConfigurationAndDirectories(t *testing.T) {
 	s.write("netlify/functions/folder/folder.wasm", string(tck.Guest))
 	appears("folder", 200)
 
+	if err := os.RemoveAll(filepath.Join(s.dir, "netlify")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * 100 * time.Millisecond) // a site without functions is not taken
+	s.write("netlify/functions/again.wasm", string(tck.Guest))
+	appears("again", 200)
+	s.function("hello", tck.Guest)
+	appears("hello", 200)
+
 	s.write("other/moved.wasm", string(tck.Guest))
 	s.write("netlify.toml", "[functions]\ndirectory = \"other\"\n")
 	appears("moved", 200)

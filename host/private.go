@@ -6,12 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/admin"
+	"github.com/cloche-run/cloche/host/front"
 	"github.com/cloche-run/cloche/host/logs"
-	"github.com/cloche-run/cloche/host/usage"
 )
 
 // private is the host as its admin listener sees it.
@@ -59,10 +57,12 @@ func (p private) Unready() (reasons []string) {
 	if !p.listening.Load() {
 		reasons = append(reasons, "the public listener is not open")
 	}
-	if p.site.Load() == nil {
-		reasons = append(reasons, "no site is loaded")
+	for _, f := range p.List() {
+		if f.State == admin.StateReady {
+			return reasons
+		}
 	}
-	return reasons
+	return append(reasons, "no function is loaded")
 }
 
 // Invoke implements admin.Invoker.
@@ -98,10 +98,7 @@ func (h *Host) InvokeFunction(ctx context.Context, name string, call admin.Call)
 func (h *Host) Functions() []admin.Function {
 	list, counters := private{h}.List(), h.usage.Snapshot()
 	for i := range list {
-		c := counters.ThisMonth(list[i].Name)
-		list[i].Usage = admin.Took{
-			Invocations: c.Invocations, Errors: c.Errors, RunTime: admin.Millis(c.RunTime), Fuel: c.Fuel,
-		}
+		list[i].Usage = admin.TookOf(counters.ThisMonth(list[i].Name))
 	}
 	return list
 }
@@ -110,7 +107,7 @@ func (h *Host) Functions() []admin.Function {
 func requestOf(call admin.Call) *abi.Request {
 	const host, address = "localhost", "127.0.0.1"
 	req := &abi.Request{
-		ID: ulid.Make().String(), Method: call.Method, Proto: "HTTP/1.1", Scheme: "http", Host: host,
+		ID: front.NewID(), Method: call.Method, Proto: "HTTP/1.1", Scheme: "http", Host: host,
 		Path: call.Path, RawQuery: call.Query, HasQuery: call.Query != "",
 		Body: call.Body, RemoteAddr: address + ":0",
 		Header: abi.Header{{Name: "host", Value: host}},
@@ -121,9 +118,14 @@ func requestOf(call admin.Call) *abi.Request {
 			req.Header = append(req.Header, f)
 		}
 	}
-	req.Header.Add(abi.HeaderRequestID, req.ID)
-	req.Header.Add(abi.HeaderClientIP, address)
-	req.Header.Add(abi.HeaderConnectionIP, address)
+	for _, f := range []abi.Field{
+		{Name: abi.HeaderRequestID, Value: req.ID},
+		{Name: abi.HeaderClientIP, Value: address},
+		{Name: abi.HeaderConnectionIP, Value: address},
+		{Name: abi.HeaderForwardedFor, Value: address},
+	} {
+		req.Header.Set(f.Name, f.Value)
+	}
 	return req
 }
 
@@ -135,24 +137,6 @@ func (p private) logged(r *record) (records []logs.Record) {
 		}
 	}
 	return records
-}
-
-func (h *Host) newMetrics() *admin.Metrics {
-	m := admin.NewMetrics(h.options.Version)
-	m.GuestMemory(0, h.options.MemoryBudget)
-	return m
-}
-
-// count adds an invocation to the metrics and to the bill.
-func (h *Host) count(r *record, err error) {
-	i := admin.Invocation{Queue: r.queue, Init: r.usage.Init, Exec: r.usage.Exec, MemoryBytes: r.usage.MemoryBytes}
-	counters := usage.Counters{Invocations: 1, RunTime: r.usage.Init + r.usage.Exec}
-	if err != nil {
-		i.Fault, counters.Errors = faultOf(err), 1
-	}
-	r.function.metrics.Done(i)
-	h.usage.Add(r.function.name, counters)
-	h.metrics.GuestMemory(h.engine.MemoryUsed(), h.options.MemoryBudget)
 }
 
 func (r *record) took() admin.Usage {

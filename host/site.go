@@ -13,7 +13,6 @@ import (
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/config"
-	"github.com/cloche-run/cloche/host/route"
 )
 
 // site is the functions of one netlify.toml as they stood at one moment. It is
@@ -161,7 +160,7 @@ func (h *Host) report(s *site) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.misnamed)) {
 		h.log.Warn("not a function name", "file", s.misnamed[name],
-			"error", fmt.Sprintf("%q: use letters, digits, hyphen and underscore, at most %d", name, route.NameBytes))
+			"error", fmt.Sprintf("%q: use letters, digits, hyphen and underscore, at most %d", name, abi.NameBytes))
 	}
 }
 

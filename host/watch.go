@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -48,16 +49,19 @@ func (h *Host) watch(ctx context.Context) error {
 			settle.Reset(quiet) // events may have been lost
 		case <-settle.C:
 			h.watchAll(watcher, watched)
-			h.ReloadAndReport(ctx)
+			h.reloadAndReport(ctx, false)
 		}
 	}
 }
 
-// watchAll watches the site's own directory and, two levels deep, that of its
-// functions. Directories, not files: editors replace files.
+// watchAll watches every directory from the site's own to that of its functions,
+// and those in it. Directories, not files: editors replace files.
 func (h *Host) watchAll(watcher *fsnotify.Watcher, watched map[string]bool) {
 	cfg := h.site.Load().config
-	dirs := []string{cfg.Root, cfg.Base, cfg.Functions}
+	dirs := []string{cfg.Root}
+	for dir := cfg.Functions; len(dir) > len(cfg.Root); dir = filepath.Dir(dir) {
+		dirs = append(dirs, dir)
+	}
 	entries, _ := os.ReadDir(cfg.Functions)
 	for _, entry := range entries {
 		if entry.IsDir() {
@@ -68,32 +72,48 @@ func (h *Host) watchAll(watcher *fsnotify.Watcher, watched map[string]bool) {
 		if watched[dir] {
 			continue
 		}
-		if err := watcher.Add(dir); err != nil {
-			if !os.IsNotExist(err) {
-				h.log.Warn("cannot watch", "file", dir, "error", err.Error())
-			}
-			continue
+		if err := watcher.Add(dir); err == nil {
+			watched[dir] = true
+		} else if !os.IsNotExist(err) {
+			h.log.Warn("cannot watch", "file", dir, "error", err.Error())
 		}
-		watched[dir] = true
 	}
 }
 
 // concerns leaves out what is not part of the site, above all the data directory.
 func (h *Host) concerns(event fsnotify.Event) bool {
 	cfg := h.site.Load().config
-	switch filepath.Dir(event.Name) {
-	case cfg.Root:
-		base := filepath.Base(event.Name)
-		return base == config.FileName || base == ".env" || event.Name == cfg.Functions
-	case cfg.Base:
-		return event.Name == cfg.Functions
+	name := filepath.Clean(event.Name)
+	switch {
+	case event.Op == fsnotify.Chmod:
+		return false
+	case name == filepath.Join(cfg.Root, config.FileName), name == filepath.Join(cfg.Root, ".env"):
+		return true
 	}
-	return event.Op != fsnotify.Chmod
+	return within(cfg.Functions, name) || within(name, cfg.Functions)
 }
 
-// ReloadAndReport is Reload for those who cannot do more about an error than read
-// of it in the log.
-func (h *Host) ReloadAndReport(ctx context.Context) {
+// within reports whether path is dir or below it.
+func within(dir, path string) bool {
+	return path == dir || strings.HasPrefix(path, dir+string(filepath.Separator))
+}
+
+// reloads reads the site anew at every signal.
+func (h *Host) reloads(ctx context.Context, signals <-chan os.Signal) error {
+	for {
+		select {
+		case <-signals:
+			h.reloadAndReport(ctx, true)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// reloadAndReport is Reload for those who cannot do more about an error than
+// have it logged. A reload that changed nothing is worth a line only if somebody
+// asked for it.
+func (h *Host) reloadAndReport(ctx context.Context, asked bool) {
 	start, old := time.Now(), h.site.Load()
 	if err := h.Reload(ctx); err != nil {
 		if ctx.Err() == nil {
@@ -101,7 +121,7 @@ func (h *Host) ReloadAndReport(ctx context.Context) {
 		}
 		return
 	}
-	if s := h.site.Load(); !maps.Equal(s.functions, old.functions) {
+	if s := h.site.Load(); asked || !maps.Equal(s.functions, old.functions) {
 		h.log.Info("site reloaded", "functions", len(s.functions), "duration", time.Since(start))
 	}
 }

@@ -104,8 +104,14 @@ func openCache(dir string) (wazero.CompilationCache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtime: cache: %w", err)
 	}
-	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("runtime: cache %s holds native code and others may write to it: chmod 700 it, or remove it", dir)
+	if !info.IsDir() {
+		return nil, fmt.Errorf("runtime: cache %s is no directory: remove it", dir)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("runtime: cache %s holds native code and others may have written to it: remove it", dir)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("runtime: cache: %w", err)
 	}
 	return wazero.NewCompilationCacheWithDir(dir)
 }

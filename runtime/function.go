@@ -22,7 +22,7 @@ import (
 type FunctionConfig struct {
 	// Name is the guest's argv[0].
 	Name string
-	// Protocol is guest.ProtocolEvent ("event", the default) or "cgi".
+	// Protocol is abi.ProtocolEvent (the default) or abi.ProtocolCGI.
 	Protocol string
 	Limits   Limits
 	// Env is the guest's environment.
@@ -71,11 +71,14 @@ func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig)
 }
 
 func (f *Function) prepare() (err error) {
-	if f.kind, err = guest.Detect(f.module, guest.Protocol(f.config.Protocol)); err != nil {
+	if f.kind, err = guest.Detect(f.module, f.config.Protocol); err != nil {
 		return err
 	}
-	if err := guest.CheckImports(f.engine.wazero, f.module); err != nil {
+	if err := guest.CheckNames(f.engine.wazero, f.module); err != nil {
 		return err
+	}
+	if !f.hasMemory {
+		return fmt.Errorf("the module defines no memory: every function has one of its own")
 	}
 	if limit := f.memoryLimit(); f.memory > limit {
 		return fmt.Errorf("the module starts with %d MiB of memory, its limit is %d MiB: raise `memory`", f.memory>>20, limit>>20)
@@ -148,7 +151,7 @@ func (f *Function) begin(ctx context.Context, req *abi.Request, resp *abi.Respon
 // instantiate makes an instance and runs the module's start section.
 func (v *invocation) instantiate() (api.Module, error) {
 	f := v.function
-	if f.hasMemory && !v.account.Open(f.memory) {
+	if !v.account.Open(f.memory) {
 		v.ready = time.Now()
 		return nil, errNoMemory
 	}

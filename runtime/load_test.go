@@ -41,6 +41,13 @@ func TestLoadSaysWhatIsWrongWithAModule(t *testing.T) {
 		"half a handler": {module(func(m *w.Module) {
 			m.ExportFunc(abi.ExportHandleRequest, m.Func(nil, []byte{w.I64}, w.I64Const, 0))
 		}), "", "not handle_response"},
+		"no memory": {module(func(m *w.Module) { m.ExportFunc("_start", m.Func(nil, nil)) }), "", "defines no memory"},
+		"a name of the host's": {module(func(m *w.Module) {
+			m.Memory(1)
+			m.ExportFunc("_start", m.Func(nil, nil))
+			m.ExportMemory("__cloche_fuel")
+			m.ExportFunc("__cloche_x", 0)
+		}), "", "are the host's"},
 		"a handler without memory": {handlerModule(func(*w.Module) {}), "", "does not export its memory"},
 		"a handler as cgi": {handlerModule(func(m *w.Module) {
 			m.Memory(1)
@@ -83,6 +90,9 @@ func TestAHandlerThatSetsNothingAnswers404(t *testing.T) {
 func TestTheCacheIsPrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
 	for range 2 {
+		if err := os.MkdirAll(dir, 0o755); err != nil { // as others may have made it
+			t.Fatal(err)
+		}
 		engine, err := runtime.New(t.Context(), runtime.Config{CacheDir: dir})
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +112,7 @@ func TestTheCacheIsPrivate(t *testing.T) {
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := runtime.New(t.Context(), runtime.Config{CacheDir: dir}); err == nil || !strings.Contains(err.Error(), "chmod 700") {
+	if _, err := runtime.New(t.Context(), runtime.Config{CacheDir: dir}); err == nil || !strings.Contains(err.Error(), "remove it") {
 		t.Errorf("a cache that others may write to: %v", err)
 	}
 }

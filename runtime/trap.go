@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,12 +58,11 @@ func (v *invocation) deadline() *Trap {
 // stackBytes caps a guest's stack trace, whose names are the guest's own.
 const stackBytes = 8 << 10
 
-// printable escapes what a terminal or a log could obey. Line ends stay.
+// printable is abi.Printable, line by line.
 func printable(s string) string {
 	lines := strings.Split(s[:min(len(s), stackBytes)], "\n")
 	for i, line := range lines {
-		quoted := strconv.QuoteToASCII(strings.ReplaceAll(line, "\t", "    "))
-		lines[i] = strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+		lines[i] = abi.Printable(strings.ReplaceAll(line, "\t", "    "), stackBytes)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -72,7 +72,7 @@ func start(t *testing.T, listen string, change ...func(*Server)) *host {
 	}
 	h.Server, err = New(Config{
 		Data: h.data, Hosts: []string{"Cloche.Internal"}, Functions: h.site, Invoker: h.site, Ready: h.site,
-		Counters: h.usage, Logs: h.log, Metrics: NewMetrics("v1"),
+		Counters: h.usage, Logs: h.log, Metrics: NewMetrics("v1", func() int64 { return 100 }, 200),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -287,7 +287,7 @@ func TestSinceIsADurationOrATime(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"10m": now.Add(-10 * time.Minute), "0s": now, "2026-11-02T10:00:00.5+01:00": now.Add(-time.Hour + time.Second/2),
 	} {
-		if got, err := parseSince(text, now); err != nil || !got.Equal(want) {
+		if got, err := ParseSince(text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%s is %v, %v; want %v", text, got, err, want)
 		}
 	}

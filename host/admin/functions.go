@@ -44,7 +44,8 @@ type Took struct {
 	Fuel uint64 `json:"fuel"`
 }
 
-func took(c usage.Counters) Took {
+// TookOf is c as the API shows it.
+func TookOf(c usage.Counters) Took {
 	return Took{c.Invocations, c.Errors, Millis(c.RunTime), c.Fuel}
 }
 
@@ -57,7 +58,7 @@ func (s *Server) functions(w http.ResponseWriter, _ *http.Request) {
 	snapshot := s.config.Counters.Snapshot()
 	list := functionList{Functions: []Function{}}
 	for _, f := range s.config.Functions.List() {
-		f.Usage = took(snapshot.ThisMonth(f.Name))
+		f.Usage = TookOf(snapshot.ThisMonth(f.Name))
 		list.Functions = append(list.Functions, f)
 	}
 	reply(w, http.StatusOK, list)

@@ -111,56 +111,22 @@ func (c *Call) Complete(f Function) error {
 // check refuses what no HTTP client could send.
 func (c *Call) check() error {
 	switch {
-	case !isToken(c.Method):
+	case !abi.IsToken(c.Method):
 		return fmt.Errorf("method %q is not a method", c.Method)
 	case c.Method == http.MethodConnect || c.Method == http.MethodTrace:
 		return fmt.Errorf("functions are never called with %s", c.Method)
-	case !strings.HasPrefix(c.Path, "/") || !isTarget(c.Path) || strings.Contains(c.Path, "?"):
+	case !strings.HasPrefix(c.Path, "/") || !abi.IsTarget(c.Path) || strings.Contains(c.Path, "?"):
 		return fmt.Errorf("path %q is not a path: begin with / and percent-encode the rest", c.Path)
-	case !isTarget(c.Query):
+	case !abi.IsTarget(c.Query):
 		return fmt.Errorf("query %q is not a query: percent-encode it", c.Query)
 	}
 	for _, f := range c.Header {
-		if !isToken(f.Name) {
+		if !abi.IsToken(f.Name) {
 			return fmt.Errorf("header name %q is not a name", f.Name)
 		}
-		if !isFieldValue(f.Value) {
+		if !abi.IsFieldValue(f.Value) {
 			return fmt.Errorf("the value of header %s has control characters", f.Name)
 		}
 	}
 	return nil
-}
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		digit := '0' <= c && c <= '9'
-		if !letter && !digit && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isTarget reports whether s may stand in a request target: visible ASCII
-// without a fragment.
-func isTarget(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == '#' {
-			return false
-		}
-	}
-	return true
-}
-
-// isFieldValue reports whether s may stand in a header line (RFC 9110, 5.5).
-func isFieldValue(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {
-			return false
-		}
-	}
-	return s == strings.Trim(s, " \t")
 }

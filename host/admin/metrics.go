@@ -49,8 +49,6 @@ type Metrics struct {
 	queue, init, exec *prometheus.HistogramVec
 	memory            *prometheus.HistogramVec
 	running, queued   *prometheus.GaugeVec
-	guestMemory       prometheus.Gauge
-	guestMemoryLimit  prometheus.Gauge
 	refused           map[abi.Fault]prometheus.Counter
 	perFunction       []vector // those with a label function
 
@@ -58,8 +56,9 @@ type Metrics struct {
 	functions map[string]*FunctionMetrics
 }
 
-// NewMetrics makes the metrics of a host of that version.
-func NewMetrics(version string) *Metrics {
+// NewMetrics makes the metrics of a host of that version. memory is asked at
+// every scrape for the bytes that all guests hold, of the limit they may.
+func NewMetrics(version string, memory func() int64, limit int64) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), functions: make(map[string]*FunctionMetrics)}
 	m.invocations = m.counters("cloche_invocations_total", "Invocations that ended, by outcome: ok or a fault.", "function", "outcome")
 	m.fuel = m.counters("cloche_fuel_total", "Fuel that guests burnt.", "function")
@@ -69,14 +68,18 @@ func NewMetrics(version string) *Metrics {
 	m.memory = m.histograms("cloche_invocation_memory_bytes", "Largest size of the linear memory in an invocation.", bytesBuckets())
 	m.running = m.gauges("cloche_instances_running", "Instances that serve an invocation now.", "function")
 	m.queued = m.gauges("cloche_queue_length", "Requests that wait for an instance now.", "function")
-	m.guestMemory = m.gauges("cloche_guest_memory_bytes", "Memory that all guests hold now.").WithLabelValues()
-	m.guestMemoryLimit = m.gauges("cloche_guest_memory_limit_bytes", "Memory that all guests may hold together.").WithLabelValues()
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cloche_guest_memory_bytes", Help: "Memory that all guests hold now."},
+			func() float64 { return float64(memory()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cloche_guest_memory_limit_bytes", Help: "Memory that all guests may hold together."},
+			func() float64 { return float64(limit) }),
+	)
 	m.gauges("cloche_build_info", "Always 1; the labels say what runs.", "version", "go_version").
 		WithLabelValues(version, runtime.Version()).Set(1)
 
 	refused := m.counters("cloche_requests_refused_total", "Requests that reached no function, by fault.", "fault")
 	m.refused = make(map[abi.Fault]prometheus.Counter)
-	for _, fault := range faults() {
+	for _, fault := range abi.Faults() {
 		m.refused[fault] = refused.WithLabelValues(string(fault))
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -126,19 +129,6 @@ func secondsBuckets() []float64 {
 // bytesBuckets reach from one page of linear memory to all that there can be.
 func bytesBuckets() []float64 { return prometheus.ExponentialBuckets(abi.PageBytes, 4, 9) }
 
-// faults are those that a label may have.
-func faults() []abi.Fault {
-	return []abi.Fault{
-		abi.FaultBadRequest, abi.FaultBadName, abi.FaultForbidden, abi.FaultUnknownFunction,
-		abi.FaultMethod, abi.FaultSlowRequest, abi.FaultBodyTooLarge, abi.FaultURITooLong,
-		abi.FaultExpectation, abi.FaultMisdirected, abi.FaultHeadersTooLarge,
-		abi.FaultTransferCoding, abi.FaultVersion, abi.FaultChainTooDeep, abi.FaultNotReady,
-		abi.FaultHostBusy, abi.FaultFunctionBusy, abi.FaultFunctionNotReady,
-		abi.FaultDeadline, abi.FaultFuel, abi.FaultTrap, abi.FaultExit, abi.FaultBadResponse,
-		abi.FaultResponseTooLarge, abi.FaultCanceled, abi.FaultInternal,
-	}
-}
-
 // known is fault, or internal for a fault that is none of abi's.
 func (m *Metrics) known(fault abi.Fault) abi.Fault {
 	if m.refused[fault] == nil {
@@ -149,12 +139,6 @@ func (m *Metrics) known(fault abi.Fault) abi.Fault {
 
 // Refused counts a request that reached no function.
 func (m *Metrics) Refused(fault abi.Fault) { m.refused[m.known(fault)].Inc() }
-
-// GuestMemory says how many bytes all guests hold, and how many they may.
-func (m *Metrics) GuestMemory(inUse, limit int64) {
-	m.guestMemory.Set(float64(inUse))
-	m.guestMemoryLimit.Set(float64(limit))
-}
 
 // Function returns the metrics of one function, made at the first call. It is
 // to be kept: the lookup is not for every request.
@@ -249,6 +233,10 @@ func (f *FunctionMetrics) Done(i Invocation) {
 	f.memory.Observe(float64(i.MemoryBytes))
 	f.fuel.Add(float64(i.Fuel))
 }
+
+// Refused counts an invocation that never began: there is a fault to count and
+// nothing to measure.
+func (f *FunctionMetrics) Refused(fault abi.Fault) { f.fault(fault) }
 
 func (f *FunctionMetrics) fault(fault abi.Fault) {
 	f.metrics.mu.Lock()

@@ -53,7 +53,6 @@ func TestWhatIsCountedIsScraped(t *testing.T) {
 	f.Queued(3)
 	f.Queued(-1)
 	m.Refused(abi.FaultHostBusy)
-	m.GuestMemory(100, 200)
 	wantLines(t, scrape(t, h),
 		`cloche_build_info{go_version="`+goVersion()+`",version="v1"} 1`,
 		`cloche_invocations_total{function="hello",outcome="ok"} 1`,
@@ -97,7 +96,7 @@ func TestAFunctionThatIsGoneLeavesNoSeries(t *testing.T) {
 }
 
 func TestFunctionLabelsAreBounded(t *testing.T) {
-	m := NewMetrics("v1")
+	m := NewMetrics("v1", func() int64 { return 100 }, 200)
 	for i := range MaxMeasured {
 		m.functions[fmt.Sprint(i)] = &FunctionMetrics{}
 	}
@@ -118,13 +117,13 @@ func TestEveryFaultOfTheContractIsALabel(t *testing.T) {
 			return true
 		}
 		value, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		if n++; !slices.Contains(faults(), abi.Fault(value)) {
+		if n++; !slices.Contains(abi.Faults(), abi.Fault(value)) {
 			t.Errorf("%s is missing in faults", spec.Names[0].Name)
 		}
 		return true
 	})
-	if n != len(faults()) {
-		t.Errorf("abi has %d faults, faults %d", n, len(faults()))
+	if n != len(abi.Faults()) {
+		t.Errorf("abi has %d faults, faults %d", n, len(abi.Faults()))
 	}
 }
 
@@ -133,7 +132,7 @@ func TestTheTableListsEveryMetric(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := NewMetrics("v1")
+	m := NewMetrics("v1", func() int64 { return 100 }, 200)
 	m.Function("f").Done(Invocation{})
 	m.Function("f").Done(Invocation{Fault: abi.FaultTrap})
 	families, err := m.registry.Gather()
@@ -156,7 +155,7 @@ func TestTheTableListsEveryMetric(t *testing.T) {
 }
 
 func TestCountingIsSafeAndAllocatesNothing(t *testing.T) {
-	m := NewMetrics("v1")
+	m := NewMetrics("v1", func() int64 { return 100 }, 200)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -180,7 +179,7 @@ func TestCountingIsSafeAndAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkDone(b *testing.B) {
-	f := NewMetrics("v1").Function("hello")
+	f := NewMetrics("v1", func() int64 { return 100 }, 200).Function("hello")
 	b.ReportAllocs()
 	for b.Loop() {
 		f.Done(Invocation{Queue: 1000, Init: 1000, Exec: time.Millisecond, MemoryBytes: 1 << 20, Fuel: 1000})

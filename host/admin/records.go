@@ -83,7 +83,7 @@ func parseLogQuery(raw string, now time.Time) (q logs.Query, follow bool, err er
 		case "level":
 			q.Level = value
 		case "since":
-			q.Since, err = parseSince(value, now)
+			q.Since, err = ParseSince(value, now)
 		case "limit":
 			q.Limit, err = parseLimit(value)
 		case "follow":
@@ -98,7 +98,8 @@ func parseLogQuery(raw string, now time.Time) (q logs.Query, follow bool, err er
 	return q, follow, q.Check()
 }
 
-func parseSince(text string, now time.Time) (time.Time, error) {
+// ParseSince reads "since": a duration before now, or a time of RFC 3339.
+func ParseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}

@@ -34,9 +34,9 @@ func (s *Server) stats(w http.ResponseWriter, _ *http.Request) {
 			if one.Months == nil {
 				one.Months = map[usage.Month]Took{}
 			}
-			one.Months[month] = took(counters)
+			one.Months[month] = TookOf(counters)
 			sums[name] = sums[name].Plus(counters)
-			one.Took = took(sums[name])
+			one.Took = TookOf(sums[name])
 			stats.Functions[name] = one
 		}
 	}

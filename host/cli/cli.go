@@ -23,6 +23,7 @@ var version = "devel"
 func Main(notices string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 	err := newRoot(notices).ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -95,8 +95,11 @@ func TestCommandsWithoutAServer(t *testing.T) {
 		"invoke of no function":          {[]string{"invoke", "--site", site}, "", "name one function", 2},
 		"invoke of an unknown function":  {[]string{"invoke", "nope", "--site", site}, "", "`cloche functions` lists", 1},
 		"logs with a bad time":           {[]string{"logs", "--site", site, "--since", "yesterday"}, "", "10m", 2},
+		"logs with a time to come":       {[]string{"logs", "--site", site, "--since=-5m"}, "", "10m", 2},
+		"logs of no records":             {[]string{"logs", "--site", site, "-n", "0"}, "", "from 1 to", 2},
+		"following what never was":       {[]string{"logs", "--site", t.TempDir(), "-f"}, "", "serve the site", 1},
+		"no connections":                 {[]string{"serve", site, "--connections", "0"}, "", "at least 1", 2},
 		"logs with a bad level":          {[]string{"logs", "--site", site, "--level", "loud"}, "", "use debug, info", 2},
-		"following nobody":               {[]string{"logs", "--site", site, "-f"}, "", "start it with cloche serve", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, aside, code := run(t, nil, test.args...)
@@ -189,10 +192,10 @@ func TestServeFromStartToEnd(t *testing.T) {
 	v.until(v.url+"/.netlify/functions/tck", 200)
 
 	admin := strings.TrimPrefix(v.admin, "http://")
-	if out, aside, code := run(t, nil, "functions", site, "--admin", admin); code != 0 || !strings.Contains(out, "tck") {
+	if out, aside, code := run(t, nil, "functions", site); code != 0 || !strings.Contains(out, "tck") {
 		t.Errorf("functions through the server: %d %s %s", code, out, aside)
 	}
-	if out, aside, code := run(t, nil, "invoke", "tck", "--site", site, "--admin", admin); code != 0 || !strings.Contains(out, "httpMethod") {
+	if out, aside, code := run(t, nil, "invoke", "tck", "--site", site); code != 0 || !strings.Contains(out, "httpMethod") {
 		t.Errorf("invoke through the server: %d %s %s", code, out, aside)
 	}
 	if out, aside, code := run(t, nil, "logs", "--site", site, "--admin", admin); code != 0 || strings.Count(out, "status=200") < 2 {

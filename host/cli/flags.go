@@ -31,7 +31,7 @@ func (f *siteFlags) add(cmd *cobra.Command) {
 func (f *siteFlags) addAs(cmd *cobra.Command, dataFlag string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.data, dataFlag, "", "directory for compiled code, logs, usage and the admin token (default SITE_DIR/.cloche)")
-	flags.StringVar(&f.admin, "admin", host.DefaultAdmin, "address of the admin API, health and metrics")
+	flags.StringVar(&f.admin, "admin", "", "address of the admin API, health and metrics (default that of the running server, or "+host.DefaultAdmin+")")
 	flags.StringVar(&f.context, "context", "", "deploy context of netlify.toml: production, dev, or a branch name")
 	flags.StringVar(&f.envFile, "env-file", "", "file of NAME=value lines that functions see; mode 0600")
 	flags.StringArrayVar(&f.env, "env", nil, "name of a variable of this machine that functions see; repeat for more")
@@ -87,7 +87,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.adminHosts, "admin-host", nil, "Host name by which the admin API may be called besides its address")
 	flags.StringArrayVar(&f.proxies, "trusted-proxy", nil, "address or prefix of a proxy whose X-Forwarded-* are believed; repeat for more")
 	flags.IntVar(&f.connections, "connections", 4096, "connections that may be open at once")
-	flags.IntVar(&f.perIP, "connections-per-ip", 256, "connections of one address, -1 for no limit; never for loopback and trusted proxies")
+	flags.IntVar(&f.perIP, "connections-per-ip", 256, "connections of one address, 0 for no limit; never for loopback and trusted proxies")
 	flags.Var(&f.logSize, "log-size", "size of the log kept in the data directory; the oldest goes first (default 64mb)")
 	flags.BoolVar(&f.verbose, "verbose", false, "print every request, not only what went wrong")
 }
@@ -99,9 +99,16 @@ func (f *serveFlags) options(dev bool) (host.Options, error) {
 	o.Concurrency, o.Queue, o.Drain = f.concurrency, f.queue, f.drain
 	o.AdminHosts = f.adminHosts
 	o.Front.Hosts, o.Front.Connections, o.Front.MaxConnsPerIP = f.hosts, f.connections, f.perIP
-	if f.concurrency < 1 || f.queue < 0 {
-		return o, &usageError{fmt.Errorf("--concurrency must be at least 1 and --queue at least 0")}
+	for name, least := range map[string]struct{ value, min int }{
+		"concurrency": {f.concurrency, 1}, "queue": {f.queue, 0}, "connections": {f.connections, 1},
+		"connections-per-ip": {f.perIP, 0}, "drain": {int(f.drain), 0},
+	} {
+		if least.value < least.min {
+			return o, &usageError{fmt.Errorf("--%s must be at least %d", name, least.min)}
+		}
 	}
+	o.Queue, o.Drain = orNone(f.queue), orNone(f.drain)
+	o.Front.MaxConnsPerIP = orNone(f.perIP)
 	for _, proxy := range f.proxies {
 		prefix, err := parsePrefix(proxy)
 		if err != nil {
@@ -115,6 +122,14 @@ func (f *serveFlags) options(dev bool) (host.Options, error) {
 	}
 	o.Log = newConsole(os.Stderr, level)
 	return o, nil
+}
+
+// orNone turns 0, which means the default where options are zero, into "none".
+func orNone[T ~int | ~int64](n T) T {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 func parsePrefix(text string) (netip.Prefix, error) {

@@ -114,18 +114,18 @@ func invoke(cmd *cobra.Command, name string, flags *invokeFlags) error {
 func printAnswer(cmd *cobra.Command, a admin.Answer, include bool) error {
 	aside, out := cmd.ErrOrStderr(), cmd.OutOrStdout()
 	for _, record := range a.Logs {
-		fmt.Fprintln(aside, paint(os.Stderr, dim, "| ")+logs.Printable(record.Message, logs.MessageBytes))
+		fmt.Fprintln(aside, paint(os.Stderr, dim, "| ")+abi.Printable(record.Message, logs.MessageBytes))
 	}
 	if a.Error != nil {
 		for line := range strings.Lines(a.Error.Detail) {
-			fmt.Fprintln(aside, logs.Printable(strings.TrimSuffix(line, "\n"), logs.MessageBytes))
+			fmt.Fprintln(aside, abi.Printable(strings.TrimSuffix(line, "\n"), logs.MessageBytes))
 		}
-		return fmt.Errorf("%s: %s", a.Error.What, logs.Printable(a.Error.Message, logs.MessageBytes))
+		return fmt.Errorf("%s: %s", a.Error.What, abi.Printable(a.Error.Message, logs.MessageBytes))
 	}
 	if include {
 		fmt.Fprintf(out, "%d\n", a.Status)
 		for _, f := range a.Header {
-			fmt.Fprintf(out, "%s: %s\n", f.Name, logs.Printable(f.Value, logs.MessageBytes))
+			fmt.Fprintf(out, "%s: %s\n", f.Name, abi.Printable(f.Value, logs.MessageBytes))
 		}
 		fmt.Fprintln(out)
 	}

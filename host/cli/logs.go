@@ -67,25 +67,17 @@ func (f *logFlags) query(args []string) (q logs.Query, err error) {
 		q.Function = args[0]
 	}
 	if f.since != "" {
-		if q.Since, err = since(f.since); err != nil {
+		if q.Since, err = admin.ParseSince(f.since, time.Now()); err != nil {
 			return q, &usageError{err}
 		}
+	}
+	if f.limit < 1 || f.limit > admin.MaxRecords {
+		return q, &usageError{fmt.Errorf("--limit %d: write a number from 1 to %d", f.limit, admin.MaxRecords)}
 	}
 	if err := q.Check(); err != nil {
 		return q, &usageError{err}
 	}
 	return q, nil
-}
-
-func since(text string) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil {
-		return time.Now().Add(-d), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, fmt.Errorf("--since %q: write a duration such as 10m, or a time such as 2026-01-31T12:00:00Z", text)
-	}
-	return t, nil
 }
 
 // show reads the log through the server, or, if none runs, from the disk.
@@ -96,10 +88,14 @@ func (f *logFlags) show(cmd *cobra.Command, q logs.Query) error {
 		defer client.Close()
 		return f.print(ctx, cmd.OutOrStdout(), client.Logs(ctx, q, f.follow))
 	}
-	if f.follow || !errors.Is(err, admin.ErrNotRunning) {
+	if !errors.Is(err, admin.ErrNotRunning) {
 		return err
 	}
-	return f.print(ctx, cmd.OutOrStdout(), logs.Read(f.data, q))
+	records := logs.Read(f.data, q)
+	if f.follow { // whoever serves this directory next
+		records = logs.Follow(ctx, f.data, q)
+	}
+	return f.print(ctx, cmd.OutOrStdout(), records)
 }
 
 func (f *logFlags) print(ctx context.Context, out io.Writer, records iter.Seq2[logs.Record, error]) error {

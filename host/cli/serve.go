@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -68,6 +67,9 @@ func runServer(cmd *cobra.Command, args []string, flags *serveFlags, dev bool) e
 		return err
 	}
 	defer public.Close()
+	if flags.admin == "" {
+		flags.admin = host.DefaultAdmin
+	}
 	private, err := listen(flags.admin, "--admin", anyPort("admin"))
 	if err != nil {
 		return err
@@ -80,8 +82,10 @@ func runServer(cmd *cobra.Command, args []string, flags *serveFlags, dev bool) e
 		return err
 	}
 	greet(cmd, h, public.Addr(), private.Addr())
-	go reloadOnHangup(ctx, h)
-	return errors.Join(h.Run(ctx, public, private), h.Close())
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	return errors.Join(h.Run(ctx, public, private, hangups), h.Close())
 }
 
 // listen takes the address, or, if any will do and this one is taken, a free port.
@@ -121,18 +125,4 @@ func greet(cmd *cobra.Command, h *host.Host, public, private net.Addr) {
 		fmt.Fprintf(out, ", %s", paint(os.Stdout, red, fmt.Sprintf("%d not loaded", broken)))
 	}
 	fmt.Fprint(out, "; see all with `cloche functions`, stop with Ctrl-C\n\n")
-}
-
-func reloadOnHangup(ctx context.Context, h *host.Host) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	for {
-		select {
-		case <-hangups:
-			h.ReloadAndReport(ctx)
-		case <-ctx.Done():
-			return
-		}
-	}
 }

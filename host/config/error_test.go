@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/config"
 )
 
@@ -53,7 +54,7 @@ func TestErrorsNameFileLineKeyAndRemedy(t *testing.T) {
 		{"an environment that is no table", "[build]\nenvironment = true", ":2: build.environment: must be a table, not true"},
 		{"a directory outside, of a context in use", "[context.production]\nbase = '../x'", `:2: context.production.base: "../x" is absolute or holds ".."`},
 		{"an impossible name", "[functions.'a/b']", `:1: functions."a/b": is neither the name of a function nor a glob for names; use letters`},
-		{"too long a name", "[functions." + long[:config.MaxNameBytes+1] + "]", ": is neither the name of a function nor a glob for names"},
+		{"too long a name", "[functions." + long[:abi.NameBytes+1] + "]", ": is neither the name of a function nor a glob for names"},
 
 		// No TOML.
 		{"a key twice", "[functions]\ntimeout = 1\n\ntimeout = 2", ":4: is not valid TOML: Key 'functions.timeout' has already been defined.; keep one of the two"},
@@ -122,7 +123,7 @@ func TestFilesAtTheLimitsAreRead(t *testing.T) {
 		"escaped key":  "[dev]\n\"" + strings.Repeat(`\U00000061`, config.MaxKeyBytes) + "\" = 1",
 		"keys":         "[dev]\n" + manyKeys(config.MaxKeys-1),
 		"bytes":        "#" + strings.Repeat("x", config.MaxFileBytes-1),
-		"name":         "[functions." + long[:config.MaxNameBytes] + "]",
+		"name":         "[functions." + long[:abi.NameBytes] + "]",
 		"only a table": "[dev]",
 	} {
 		if _, err := config.Load(write(t, toml), ""); err != nil {

@@ -33,22 +33,11 @@ const (
 	DefaultQueue = 256
 	MinQueue     = 0
 	MaxQueue     = 65_536
-
-	// MaxNameBytes is the longest name of a function, or glob for names.
-	MaxNameBytes = 64
 )
 
 // BackgroundSuffix ends the names of functions that run in the background
 // unless the file says otherwise.
 const BackgroundSuffix = "-background"
-
-// Protocols by which a function can be called.
-const (
-	// ProtocolEvent passes the event of Netlify and Lambda as JSON.
-	ProtocolEvent = "event"
-	// ProtocolCGI passes the request as RFC 3875 does, as WAGI adapts it.
-	ProtocolCGI = "cgi"
-)
 
 // Function is the settings of one function, all of them resolved.
 type Function struct {
@@ -63,7 +52,7 @@ type Function struct {
 	Queue int
 	// Background functions are answered 202 and run as jobs.
 	Background bool
-	// Protocol is ProtocolEvent or ProtocolCGI.
+	// Protocol is abi.ProtocolEvent or abi.ProtocolCGI.
 	Protocol string
 	// Env names the site variables that the guest sees, each once and sorted:
 	// nil for all of them, empty for none.
@@ -78,7 +67,7 @@ func Defaults() Function {
 		MemoryBytes: abi.MemoryPages * abi.PageBytes,
 		Concurrency: DefaultConcurrency,
 		Queue:       DefaultQueue,
-		Protocol:    ProtocolEvent,
+		Protocol:    abi.ProtocolEvent,
 	}
 }
 
@@ -132,7 +121,7 @@ func (t table) settings() settings {
 		concurrency: t.count("concurrency", MinConcurrency, MaxConcurrency),
 		queue:       t.count("queue", MinQueue, MaxQueue),
 		background:  t.boolean("background"),
-		protocol:    t.choice("protocol", ProtocolEvent, ProtocolCGI),
+		protocol:    t.choice("protocol", abi.ProtocolEvent, abi.ProtocolCGI),
 		env:         t.names("env"),
 	}
 }

@@ -1,6 +1,10 @@
 package config
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cloche-run/cloche/abi"
+)
 
 const wildcards = "*?"
 
@@ -11,7 +15,7 @@ func isGlob(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= MaxNameBytes
+	return s != "" && len(s) <= abi.NameBytes
 }
 
 // literals counts the characters of glob that stand for themselves, less one if

@@ -21,7 +21,8 @@ const (
 	siteNetlify = "database dev edge_functions edge_handlers extensions forms headers identity images " +
 		"integrations plugins redirects settings spa_fallback template"
 
-	buildServed  = "base environment functions publish"
+	buildServed  = "base environment functions"
+	buildPlanned = "publish"
 	buildNetlify = "command edge_functions edge_handlers ignore lifecycle processing services"
 
 	contextNetlify = "build dev headers images integrations plugins redirects"
@@ -35,11 +36,13 @@ const (
 	directoryKey = "directory"
 )
 
-func siteKeys() vocabulary  { return vocabulary{served: siteServed, netlify: siteNetlify} }
-func buildKeys() vocabulary { return vocabulary{served: buildServed, netlify: buildNetlify} }
+func siteKeys() vocabulary { return vocabulary{served: siteServed, netlify: siteNetlify} }
+func buildKeys() vocabulary {
+	return vocabulary{served: buildServed, planned: buildPlanned, netlify: buildNetlify}
+}
 
 func contextKeys() vocabulary {
-	return vocabulary{served: buildServed, netlify: buildNetlify + " " + contextNetlify}
+	return vocabulary{served: buildServed, planned: buildPlanned, netlify: buildNetlify + " " + contextNetlify}
 }
 
 func functionKeys() vocabulary {

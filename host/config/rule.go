@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/cloche-run/cloche/abi"
 )
 
 // rule is the settings of the functions whose names match a glob.
@@ -29,7 +31,7 @@ func (s *site) functionRules(t table) {
 	for _, glob := range named {
 		if !isGlob(glob) {
 			t.fail(glob, "is neither the name of a function nor a glob for names", fmt.Sprintf(
-				"use letters, digits, - and _, with * and ? as wildcards, at most %d characters", MaxNameBytes))
+				"use letters, digits, - and _, with * and ? as wildcards, at most %d characters", abi.NameBytes))
 			continue
 		}
 		r := t.table(glob)

@@ -52,7 +52,8 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 			"the old functions directory beside the new", "[build]\nfunctions = 'a'\n[functions]\ndirectory = 'b'",
 			[]config.Warning{{2, "build.functions", "functions.directory is set too and wins; it has no effect"}},
 		},
-		{"nothing of the kind", contexts + rules, nil},
+		{"a folder of static files", "[build]\npublish = 'public'", []config.Warning{{2, "build.publish", notYet}}},
+		{"nothing of the kind", rules, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := load(t, tt.toml, "").Warnings

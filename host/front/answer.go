@@ -12,7 +12,7 @@ import (
 // answer serves one request: it is what fasthttp calls.
 func (l *listener) answer(ctx *fasthttp.RequestCtx) {
 	c, _ := ctx.Conn().(*conn)
-	g := &c.seat.gate
+	g := &c.seat.reader
 	g.req.Body = ctx.Request.Body()
 	if err := l.exchange(c, ctx); err != nil {
 		l.server.fail(ctx, &g.req, err)
@@ -27,7 +27,7 @@ func (l *listener) answer(ctx *fasthttp.RequestCtx) {
 
 // exchange has the Handler make a response and puts it into ctx.
 func (l *listener) exchange(c *conn, ctx *fasthttp.RequestCtx) error {
-	g, resp := &c.seat.gate, &c.seat.resp
+	g, resp := &c.seat.reader, &c.seat.resp
 	if g.asterisk {
 		ctx.SetStatusCode(204)
 		ctx.Response.Header.Set("Allow", allowed)
@@ -40,7 +40,7 @@ func (l *listener) exchange(c *conn, ctx *fasthttp.RequestCtx) error {
 		err = abi.ErrBodyTooLarge
 	}
 	if err == nil {
-		err = check(resp)
+		err = resp.Validate()
 	}
 	if err == nil {
 		send(ctx, resp)
@@ -90,26 +90,7 @@ func (s *sink) Reset() error {
 	return nil
 }
 
-// check refuses what must not reach the wire. A status below 200 would promise
-// a further response, a line break in a field would write one.
-func check(resp *abi.Response) error {
-	if resp.Status < 200 || resp.Status > 599 {
-		return refusal(abi.FaultBadResponse, fmt.Sprintf("invalid status code returned from function: %d", resp.Status))
-	}
-	size := 0
-	for _, f := range resp.Header {
-		if !allToken(f.Name) || !clean(f.Value) {
-			return refusal(abi.FaultBadResponse, fmt.Sprintf("invalid header field returned from function: %.64q", f.Name))
-		}
-		size += len(f.Name) + len(f.Value) + len(": \r\n")
-	}
-	if len(resp.Header) > abi.ResponseFields || size > abi.ResponseHeaderBytes {
-		return refusal(abi.FaultBadResponse, "response header too large")
-	}
-	return nil
-}
-
-// send fills in a response that passed check. Framing, connection, Date and
+// send fills in a response that is valid. Framing, connection, Date and
 // Server are always ours.
 func send(ctx *fasthttp.RequestCtx, resp *abi.Response) {
 	h := &ctx.Response.Header

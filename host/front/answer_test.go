@@ -195,7 +195,7 @@ func TestABodyThatWasTakenBack(t *testing.T) {
 	}
 }
 
-// TestBodies wants request bodies whole at the sizes where the gate changes its
+// TestBodies wants request bodies whole at the sizes where the reader changes its
 // way of passing them.
 func TestBodies(t *testing.T) {
 	t.Parallel()

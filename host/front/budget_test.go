@@ -57,9 +57,10 @@ func (l *loop) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (l *loop) Write(p []byte) (int, error)      { return l.written.Write(p) }
-func (l *loop) Close() error                     { return nil }
-func (l *loop) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+func (l *loop) Write(p []byte) (int, error) { return l.written.Write(p) }
+func (l *loop) Close() error                { return nil }
+func (l *loop) LocalAddr() net.Addr         { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+
 func (l *loop) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 99} }
 func (l *loop) SetDeadline(time.Time) error      { return nil }
 func (l *loop) SetReadDeadline(time.Time) error  { return nil }
@@ -141,7 +142,7 @@ func BenchmarkGate(b *testing.B) {
 		seat:     newSeat(),
 	}
 	c.peer = c.listener.server.meet(c.Conn)
-	g, p := &c.seat.gate, make([]byte, 4096)
+	g, p := &c.seat.reader, make([]byte, 4096)
 	g.open(c.Conn, c, nil)
 	b.ReportAllocs()
 	for b.Loop() {

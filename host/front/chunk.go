@@ -9,7 +9,7 @@ import (
 
 // chunk reads a chunk-size line and announces its data, or ends the body.
 // RFC 9112 section 7.1.
-func (g *gate) chunk() error {
+func (g *reader) chunk() error {
 	line, err := g.line(ChunkLineBytes)
 	if err == errLongLine {
 		return refusal(abi.FaultBadRequest, "chunk-size line too long")
@@ -36,7 +36,7 @@ func (g *gate) chunk() error {
 }
 
 // announce tells fasthttp that n bytes of data follow, 0 ending the body.
-func (g *gate) announce(n int) {
+func (g *reader) announce(n int) {
 	g.body += n
 	g.left = n
 	b := strconv.AppendInt(g.outBuf[:0], int64(n), 16)
@@ -49,7 +49,7 @@ func (g *gate) announce(n int) {
 }
 
 // chunkEnd closes the data that was passed.
-func (g *gate) chunkEnd() error {
+func (g *reader) chunkEnd() error {
 	g.out = append(g.outBuf[:0], "\r\n"...)
 	if !g.chunked {
 		g.phase = phaseSteps
@@ -73,11 +73,11 @@ func (g *gate) chunkEnd() error {
 func chunkSize(line []byte) (n int, ok bool) {
 	digits := 0
 	for ; digits < len(line); digits++ {
-		v, ok := unhex(line[digits])
+		v, ok := abi.Unhex(line[digits])
 		if !ok {
 			break
 		}
-		if n = n<<4 | v; n > abi.RequestBodyBytes {
+		if n = n<<4 | int(v); n > abi.RequestBodyBytes {
 			n = abi.RequestBodyBytes + 1
 		}
 	}
@@ -89,12 +89,12 @@ func chunkSize(line []byte) (n int, ok bool) {
 		return n, true
 	}
 	ext = bytes.TrimLeft(ext, " \t")
-	return n, len(ext) > 1 && ext[0] == ';' && clean(ext)
+	return n, len(ext) > 1 && ext[0] == ';' && abi.IsFieldValue(ext)
 }
 
 // trailers checks the trailer section and drops it: what arrives after the body
 // must not be mistaken for what the request was judged by.
-func (g *gate) trailers() error {
+func (g *reader) trailers() error {
 	left := TrailerBytes
 	for n := 0; ; n++ {
 		line, err := g.line(left)

@@ -43,7 +43,7 @@ const (
 
 // seat is the memory one connection needs for one request at a time.
 type seat struct {
-	gate      gate
+	reader    reader
 	resp      abi.Response
 	header    abi.Header // room for that of resp
 	sink      sink
@@ -53,14 +53,14 @@ type seat struct {
 
 func newSeat() *seat {
 	return &seat{
-		gate:   gate{buf: make([]byte, HeadBytes+windowBytes)},
+		reader: reader{buf: make([]byte, HeadBytes+windowBytes)},
 		header: make(abi.Header, 0, 32),
 	}
 }
 
-// Read is where fasthttp gets its bytes from: the gate.
+// Read is where fasthttp gets its bytes from: the reader.
 func (c *conn) Read(p []byte) (int, error) {
-	g := &c.seat.gate
+	g := &c.seat.reader
 	if g.phase == phaseDone && g.answered {
 		c.served.Store(true)
 		c.busy.CompareAndSwap(taken, idle)
@@ -96,17 +96,29 @@ func (c *conn) admit(q *request) error {
 	return nil
 }
 
-// identify gives the request its ULID, once: the time, and 80 random bits.
+// identify gives the request its id, once.
 func (c *conn) identify() {
-	req := &c.seat.gate.req
+	req := &c.seat.reader.req
 	if req.ID != "" {
 		return
 	}
+	putID(c.seat.id[:])
+	req.ID, req.RemoteAddr = text(c.seat.id[:]), c.peer.addr
+}
+
+// NewID makes a request's id, for requests that come in otherwise.
+func NewID() string {
+	var id [ulid.EncodedSize]byte
+	putID(id[:])
+	return string(id[:])
+}
+
+// putID writes a ULID: the time and 80 random bits.
+func putID(dst []byte) {
 	var id ulid.ULID
 	_ = id.SetTime(ulid.Now())
 	_, _ = rand.Read(id[6:])
-	_ = id.MarshalTextTo(c.seat.id[:])
-	req.ID, req.RemoteAddr = text(c.seat.id[:]), c.peer.addr
+	_ = id.MarshalTextTo(dst)
 }
 
 // closeIdle closes the connection unless a request has begun on it.

@@ -25,10 +25,10 @@ type failure struct {
 }
 
 // refuse answers a request that fasthttp could not read, most often because the
-// gate stopped it, and closes the connection.
+// reader stopped it, and closes the connection.
 func (l *listener) refuse(ctx *fasthttp.RequestCtx, err error) {
 	c, _ := ctx.Conn().(*conn)
-	g := &c.seat.gate
+	g := &c.seat.reader
 	if g.fault == nil {
 		g.fault = broken(err)
 	}

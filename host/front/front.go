@@ -4,9 +4,9 @@
 // HTTP status.
 //
 // A connection passes through three hands. The listener lets it in (listen.go).
-// The gate reads it from the wire, judges every byte of the head and of the
+// The reader reads it from the wire, judges every byte of the head and of the
 // framing, and feeds fasthttp one request at a time in a form of our own making
-// (gate.go, head.go, chunk.go). The exchange calls the Handler and writes the
+// (reader.go, head.go, chunk.go). The exchange calls the Handler and writes the
 // answer (answer.go, failure.go).
 package front
 

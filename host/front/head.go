@@ -15,7 +15,7 @@ const (
 
 // request is one request as its head describes it.
 type request struct {
-	req abi.Request // borrows the gate's buffer
+	req abi.Request // borrows the reader's buffer
 
 	asterisk  bool   // the target is "*"
 	authority string // the host of a target in absolute form
@@ -39,7 +39,7 @@ func (q *request) reset() {
 }
 
 // head reads the rest of a request's head and settles what follows it.
-func (g *gate) head() error {
+func (g *reader) head() error {
 	if g.full != nil {
 		return g.full
 	}
@@ -70,7 +70,7 @@ func (g *gate) head() error {
 
 // settle judges the whole head. Its order is that of the answers: framing first,
 // since a head that cannot be framed says nothing reliable.
-func (g *gate) settle() error {
+func (g *reader) settle() error {
 	if err := g.frame(); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (g *gate) settle() error {
 func (q *request) requestLine(line []byte) error {
 	method, rest, ok := bytes.Cut(line, []byte(" "))
 	target, version, ok2 := bytes.Cut(rest, []byte(" "))
-	if !ok || !ok2 || len(method) == 0 || len(method) > MethodBytes || !allToken(method) {
+	if !ok || !ok2 || len(method) == 0 || len(method) > MethodBytes || !abi.IsToken(method) {
 		return refusal(abi.FaultBadRequest, "bad request line")
 	}
 	q.req.Method = text(method)
@@ -163,11 +163,11 @@ func splitField(line []byte) (name, value []byte, err error) {
 		return nil, nil, refusal(abi.FaultBadRequest, "a header line is folded")
 	}
 	colon := bytes.IndexByte(line, ':')
-	if colon <= 0 || !allToken(line[:colon]) {
+	if colon <= 0 || !abi.IsToken(line[:colon]) {
 		return nil, nil, refusal(abi.FaultBadRequest, "bad header field name")
 	}
 	value = line[colon+1:]
-	if !clean(value) {
+	if !abi.IsFieldValue(value) {
 		return nil, nil, refusal(abi.FaultBadRequest, "control byte in a header field")
 	}
 	return line[:colon], trim(value), nil
@@ -238,7 +238,7 @@ func (q *request) checkExpect() error {
 	return nil
 }
 
-// text is b as a string that borrows b's memory. The gate's buffer holds the
+// text is b as a string that borrows b's memory. The reader's buffer holds the
 // head until the request is answered, and abi.Request promises no more.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 

@@ -65,7 +65,7 @@ func (l *listener) admit(nc net.Conn) *conn {
 	case len(l.conns)-l.turned >= cfg.Connections:
 		full = refusal(abi.FaultHostBusy, "too many connections")
 	case l.perIP[c.peer.holder()] >= cfg.MaxConnsPerIP && c.peer.counted(cfg):
-		full = refusal(faultClientBusy, "too many connections from one address")
+		full = refusal(abi.FaultClientBusy, "too many connections from one address")
 	}
 	if full != nil {
 		if l.turned == spareConns {
@@ -77,7 +77,7 @@ func (l *listener) admit(nc net.Conn) *conn {
 	l.perIP[c.peer.holder()]++
 	c.ctx, c.cancel = context.WithCancel(l.ctx)
 	c.seat, _ = l.server.seats.Get().(*seat)
-	c.seat.gate.open(nc, c, full)
+	c.seat.reader.open(nc, c, full)
 	return c
 }
 
@@ -96,7 +96,7 @@ func (l *listener) state(nc net.Conn, s fasthttp.ConnState) {
 	c.cancel()
 	l.mu.Lock()
 	delete(l.conns, c)
-	if c.seat.gate.full != nil {
+	if c.seat.reader.full != nil {
 		l.turned--
 	}
 	holder := c.peer.holder()
@@ -104,7 +104,7 @@ func (l *listener) state(nc net.Conn, s fasthttp.ConnState) {
 		delete(l.perIP, holder)
 	}
 	l.mu.Unlock()
-	c.seat.gate.open(nil, nil, nil)
+	c.seat.reader.open(nil, nil, nil)
 	l.server.seats.Put(c.seat)
 	c.seat = nil
 }

@@ -1,7 +1,6 @@
 package front
 
 import (
-	"crypto/tls"
 	"net"
 	"net/netip"
 	"strings"
@@ -16,7 +15,6 @@ type peer struct {
 	ipText  string
 	trusted bool   // one of Config.TrustedProxies
 	local   string // our own address
-	tls     bool
 }
 
 // meet says who is at the other end of c. A peer that has no IP address, as on
@@ -32,7 +30,6 @@ func (s *Server) meet(c net.Conn) peer {
 	}
 	p.ipText, p.addr = p.ip.String(), netip.AddrPortFrom(p.ip, port).String()
 	p.trusted = s.trusts(p.ip)
-	_, p.tls = c.(*tls.Conn)
 	return p
 }
 
@@ -66,9 +63,6 @@ type origin struct {
 
 func (s *Server) origin(p *peer, q *request) origin {
 	o := origin{clientIP: p.ipText, scheme: "http", host: q.req.Host}
-	if p.tls {
-		o.scheme = "https"
-	}
 	if !p.trusted {
 		return o
 	}

@@ -48,7 +48,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// fasthttp is the engine below: what it reads has passed the gate, so its own
+// fasthttp is the engine below: what it reads has passed the reader, so its own
 // limits are only a second line.
 func (s *Server) fasthttp(l *listener) *fasthttp.Server {
 	return &fasthttp.Server{
@@ -66,7 +66,7 @@ func (s *Server) fasthttp(l *listener) *fasthttp.Server {
 		MaxRequestBodySize: abi.RequestBodyBytes,
 
 		// Buffers go back to their pools between requests: an idle connection
-		// costs the gate's buffer, and no 6 MiB body stays with it.
+		// costs the reader's buffer, and no 6 MiB body stays with it.
 		ReduceMemoryUsage:             true,
 		CloseOnShutdown:               true,
 		DisablePreParseMultipartForm:  true,

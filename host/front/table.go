@@ -16,10 +16,6 @@ type row struct {
 	retry bool
 }
 
-// faultClientBusy is one client holding too many connections. It is the only
-// fault that exists in this room alone.
-const faultClientBusy abi.Fault = "client_busy"
-
 // rowOf is the table of errors: the one place where a fault becomes a status.
 func rowOf(fault abi.Fault) (row, bool) {
 	switch fault {
@@ -45,7 +41,7 @@ func rowOf(fault abi.Fault) (row, bool) {
 		return row{421, "Request.Misdirected", false}, true
 	case abi.FaultFunctionBusy:
 		return row{429, "Function.Busy", true}, true
-	case faultClientBusy:
+	case abi.FaultClientBusy:
 		return row{429, "Client.Busy", true}, true
 	case abi.FaultHeadersTooLarge:
 		return row{431, "Request.HeaderSizeTooLarge", false}, true

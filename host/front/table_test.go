@@ -3,47 +3,14 @@ package front
 import (
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"net/http"
-	"strconv"
 	"testing"
 
 	"github.com/cloche-run/cloche/abi"
 )
 
-// faults are the constants of type Fault, read from abi's source so that a new
-// one cannot be forgotten.
-func faults(t *testing.T) (list []abi.Fault) {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../abi/fault.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok {
-			return true
-		}
-		if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == "Fault" {
-			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, abi.Fault(value))
-		}
-		return true
-	})
-	return list
-}
-
 func TestEveryFaultHasARow(t *testing.T) {
-	all := faults(t)
-	if len(all) < 26 {
-		t.Fatalf("found %d faults in abi", len(all))
-	}
-	for _, fault := range append(all, faultClientBusy) {
+	for _, fault := range abi.Faults() {
 		r, ok := rowOf(fault)
 		if !ok {
 			t.Errorf("%s has no row", fault)

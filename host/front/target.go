@@ -12,10 +12,8 @@ func (q *request) target(t []byte) error {
 	if len(t) > TargetBytes {
 		return refusal(abi.FaultURITooLong, "request target too long")
 	}
-	for _, c := range t {
-		if c <= ' ' || c >= 0x7f || c == '#' {
-			return refusal(abi.FaultBadRequest, "bad byte in the request target")
-		}
+	if !abi.IsTarget(t) {
+		return refusal(abi.FaultBadRequest, "bad byte in the request target")
 	}
 	if string(t) == "*" && q.req.Method == "OPTIONS" {
 		q.asterisk, q.req.Path = true, "*"
@@ -74,8 +72,8 @@ func wellEncoded(path []byte) bool {
 			if len(path)-i < 3 {
 				return false
 			}
-			hi, ok := unhex(path[i+1])
-			lo, ok2 := unhex(path[i+2])
+			hi, ok := abi.Unhex(path[i+1])
+			lo, ok2 := abi.Unhex(path[i+2])
 			if !ok || !ok2 || hi|lo == 0 {
 				return false
 			}

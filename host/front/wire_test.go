@@ -28,95 +28,181 @@ const smuggled = "GET /smuggled HTTP/1.1\r\nHost: site.test\r\n\r\n"
 
 func framing() []class {
 	return []class{
-		{name: "content-length and transfer-encoding",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", statuses: "400"},
-		{name: "transfer-encoding before content-length",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", statuses: "400"},
-		{name: "CL.TE with a second request in the body",
+		{
+			name: "content-length and transfer-encoding",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "transfer-encoding before content-length",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "CL.TE with a second request in the body",
 			raw: "POST /a HTTP/1.1\r\n" + h + fmt.Sprintf("Content-Length: %d\r\n", len(smuggled)+5) +
-				"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400"},
-		{name: "TE.CL with a second request in the body",
+				"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400",
+		},
+		{
+			name: "TE.CL with a second request in the body",
 			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" +
-				fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled), statuses: "400"},
-		{name: "both in HTTP/1.0 with keep-alive",
-			raw: "POST /a HTTP/1.0\r\n" + h + "Connection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400"},
-		{name: "transfer-encoding in HTTP/1.0",
-			raw: "POST /a HTTP/1.0\r\n" + h + "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", statuses: "400"},
-		{name: "two content-lengths that differ",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 0\r\nContent-Length: 44\r\n\r\n" + smuggled, statuses: "400"},
-		{name: "two content-lengths that agree",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", statuses: "400"},
-		{name: "a list of content-lengths",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1, 1\r\n\r\nx", statuses: "400"},
-		{name: "content-length with a sign",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: +1\r\n\r\nx", statuses: "400"},
-		{name: "negative content-length",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: -1\r\n\r\nx", statuses: "400"},
-		{name: "content-length in hexadecimal",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 0x1\r\n\r\nx", statuses: "400"},
-		{name: "empty content-length",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length:\r\n\r\nx", statuses: "400"},
-		{name: "content-length with a space inside",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1 1\r\n\r\nx", statuses: "400"},
-		{name: "content-length that overflows 64 bits",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 18446744073709551617\r\n\r\nx", statuses: "413"},
-		{name: "content-length far over the limit, before the body arrives",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1000000000000\r\n\r\n", statuses: "413"},
-		{name: "content-length one over the limit",
-			raw: "POST /a HTTP/1.1\r\n" + h + fmt.Sprintf("Content-Length: %d\r\n\r\n", abi.RequestBodyBytes+1), statuses: "413"},
-		{name: "transfer-encoding identity with content-length",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx", statuses: "400"},
-		{name: "transfer-encoding identity",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: identity\r\n\r\n", statuses: "501"},
-		{name: "transfer-encoding gzip, chunked",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", statuses: "501"},
-		{name: "transfer-encoding chunked, identity",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", statuses: "501"},
-		{name: "transfer-encoding xchunked",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", statuses: "501"},
-		{name: "transfer-encoding with a quoted coding",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", statuses: "501"},
-		{name: "transfer-encoding with a vertical tab",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400"},
-		{name: "two transfer-encodings",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", statuses: "400"},
-		{name: "space before the colon of transfer-encoding",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400"},
-		{name: "obs-fold inside transfer-encoding",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400"},
-		{name: "transfer-encoding in any case",
-			raw: "POST /a HTTP/1.1\r\n" + h + "tRANSFER-eNCODING: \t CHUNKED \r\n\r\n2\r\nok\r\n0\r\n\r\n", statuses: "200", open: true, targets: "POST /a"},
-		{name: "bare LF as every line end",
-			raw: "GET /a HTTP/1.1\nHost: site.test\n\n", statuses: "400"},
-		{name: "bare LF after the request line",
-			raw: "GET /a HTTP/1.1\n" + h + "\r\n", statuses: "400"},
-		{name: "bare LF after one header line",
-			raw: "GET /a HTTP/1.1\r\n" + h + "X-A: 1\nTransfer-Encoding: chunked\r\n\r\n", statuses: "400"},
-		{name: "bare LF as the last line",
-			raw: "GET /a HTTP/1.1\r\n" + h + "\n" + smuggled, statuses: "400"},
-		{name: "bare CR inside a value",
-			raw: "GET /a HTTP/1.1\r\n" + h + "X-A: 1\rTransfer-Encoding: chunked\r\n\r\n", statuses: "400"},
-		{name: "CR CR LF as line end",
-			raw: "GET /a HTTP/1.1\r\n" + h + "X-A: 1\r\r\n\r\n", statuses: "400"},
-		{name: "an empty line before the request",
-			raw: "\r\nGET /a HTTP/1.1\r\n" + h + "\r\n", statuses: "200", open: true, targets: "GET /a"},
-		{name: "three empty lines before the request",
-			raw: "\r\n\r\n\r\nGET /a HTTP/1.1\r\n" + h + "\r\n", statuses: "400"},
-		{name: "bytes that are no HTTP",
-			raw: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", statuses: "400"},
-		{name: "two requests at once",
-			raw: "GET /a HTTP/1.1\r\n" + h + "\r\nGET /b HTTP/1.1\r\n" + h + "\r\n", statuses: "200 200", open: true, targets: "GET /a GET /b"},
-		{name: "a body and a request at once",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 2\r\n\r\nokGET /b HTTP/1.1\r\n" + h + "\r\n", statuses: "200 200", open: true, targets: "POST /a GET /b"},
-		{name: "a good request, then a bad one",
-			raw: "GET /a HTTP/1.1\r\n" + h + "\r\nGET /b HTTP/1.1\r\n" + h + "X Y: 1\r\n\r\n" + smuggled, statuses: "200 400", targets: "GET /a"},
-		{name: "a request after connection: close",
-			raw: "GET /a HTTP/1.1\r\n" + h + "Connection: close\r\n\r\n" + smuggled, statuses: "200", targets: "GET /a"},
-		{name: "a body on GET is not the next request",
-			raw: "GET /a HTTP/1.1\r\n" + h + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(smuggled)) + smuggled, statuses: "200", open: true, targets: "GET /a"},
-		{name: "a chunked body on OPTIONS is not the next request",
+				fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled), statuses: "400",
+		},
+		{
+			name: "both in HTTP/1.0 with keep-alive",
+			raw:  "POST /a HTTP/1.0\r\n" + h + "Connection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400",
+		},
+		{
+			name: "transfer-encoding in HTTP/1.0",
+			raw:  "POST /a HTTP/1.0\r\n" + h + "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "two content-lengths that differ",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 0\r\nContent-Length: 44\r\n\r\n" + smuggled, statuses: "400",
+		},
+		{
+			name: "two content-lengths that agree",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "a list of content-lengths",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1, 1\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "content-length with a sign",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: +1\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "negative content-length",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: -1\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "content-length in hexadecimal",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 0x1\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "empty content-length",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length:\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "content-length with a space inside",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1 1\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "content-length that overflows 64 bits",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 18446744073709551617\r\n\r\nx", statuses: "413",
+		},
+		{
+			name: "content-length far over the limit, before the body arrives",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 1000000000000\r\n\r\n", statuses: "413",
+		},
+		{
+			name: "content-length one over the limit",
+			raw:  "POST /a HTTP/1.1\r\n" + h + fmt.Sprintf("Content-Length: %d\r\n\r\n", abi.RequestBodyBytes+1), statuses: "413",
+		},
+		{
+			name: "transfer-encoding identity with content-length",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx", statuses: "400",
+		},
+		{
+			name: "transfer-encoding identity",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: identity\r\n\r\n", statuses: "501",
+		},
+		{
+			name: "transfer-encoding gzip, chunked",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", statuses: "501",
+		},
+		{
+			name: "transfer-encoding chunked, identity",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", statuses: "501",
+		},
+		{
+			name: "transfer-encoding xchunked",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", statuses: "501",
+		},
+		{
+			name: "transfer-encoding with a quoted coding",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", statuses: "501",
+		},
+		{
+			name: "transfer-encoding with a vertical tab",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400",
+		},
+		{
+			name: "two transfer-encodings",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "space before the colon of transfer-encoding",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400",
+		},
+		{
+			name: "obs-fold inside transfer-encoding",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" + smuggled, statuses: "400",
+		},
+		{
+			name: "transfer-encoding in any case",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "tRANSFER-eNCODING: \t CHUNKED \r\n\r\n2\r\nok\r\n0\r\n\r\n", statuses: "200", open: true, targets: "POST /a",
+		},
+		{
+			name: "bare LF as every line end",
+			raw:  "GET /a HTTP/1.1\nHost: site.test\n\n", statuses: "400",
+		},
+		{
+			name: "bare LF after the request line",
+			raw:  "GET /a HTTP/1.1\n" + h + "\r\n", statuses: "400",
+		},
+		{
+			name: "bare LF after one header line",
+			raw:  "GET /a HTTP/1.1\r\n" + h + "X-A: 1\nTransfer-Encoding: chunked\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "bare LF as the last line",
+			raw:  "GET /a HTTP/1.1\r\n" + h + "\n" + smuggled, statuses: "400",
+		},
+		{
+			name: "bare CR inside a value",
+			raw:  "GET /a HTTP/1.1\r\n" + h + "X-A: 1\rTransfer-Encoding: chunked\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "CR CR LF as line end",
+			raw:  "GET /a HTTP/1.1\r\n" + h + "X-A: 1\r\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "an empty line before the request",
+			raw:  "\r\nGET /a HTTP/1.1\r\n" + h + "\r\n", statuses: "200", open: true, targets: "GET /a",
+		},
+		{
+			name: "three empty lines before the request",
+			raw:  "\r\n\r\n\r\nGET /a HTTP/1.1\r\n" + h + "\r\n", statuses: "400",
+		},
+		{
+			name: "bytes that are no HTTP",
+			raw:  "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", statuses: "400",
+		},
+		{
+			name: "two requests at once",
+			raw:  "GET /a HTTP/1.1\r\n" + h + "\r\nGET /b HTTP/1.1\r\n" + h + "\r\n", statuses: "200 200", open: true, targets: "GET /a GET /b",
+		},
+		{
+			name: "a body and a request at once",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 2\r\n\r\nokGET /b HTTP/1.1\r\n" + h + "\r\n", statuses: "200 200", open: true, targets: "POST /a GET /b",
+		},
+		{
+			name: "a good request, then a bad one",
+			raw:  "GET /a HTTP/1.1\r\n" + h + "\r\nGET /b HTTP/1.1\r\n" + h + "X Y: 1\r\n\r\n" + smuggled, statuses: "200 400", targets: "GET /a",
+		},
+		{
+			name: "a request after connection: close",
+			raw:  "GET /a HTTP/1.1\r\n" + h + "Connection: close\r\n\r\n" + smuggled, statuses: "200", targets: "GET /a",
+		},
+		{
+			name: "a body on GET is not the next request",
+			raw:  "GET /a HTTP/1.1\r\n" + h + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(smuggled)) + smuggled, statuses: "200", open: true, targets: "GET /a",
+		},
+		{
+			name: "a chunked body on OPTIONS is not the next request",
 			raw: "OPTIONS /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked\r\n\r\n" +
-				fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled), statuses: "200", open: true, targets: "OPTIONS /a"},
+				fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled), statuses: "200", open: true, targets: "OPTIONS /a",
+		},
 	}
 }
 
@@ -207,25 +293,37 @@ func fieldClasses() []class {
 		with("an IPv4 host", "Host: 127.0.0.1:8888\r\n", "200"),
 		with("an unknown expectation", h+"Expect: a-miracle\r\n", "417"),
 		with("an expectation without body", h+"Expect: 100-continue\r\n", "200"),
-		{name: "100-continue",
+		{
+			name:     "100-continue",
 			raw:      "POST /a HTTP/1.1\r\n" + h + "Content-Length: 2\r\nExpect: 100-Continue\r\n\r\nok",
-			statuses: "200", open: true, interim: 1, targets: "POST /a"},
-		{name: "100-continue with chunks",
+			statuses: "200", open: true, interim: 1, targets: "POST /a",
+		},
+		{
+			name:     "100-continue with chunks",
 			raw:      "POST /a HTTP/1.1\r\n" + h + "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-			statuses: "200", open: true, interim: 1, targets: "POST /a"},
-		{name: "100-continue with a body too large",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 100000000\r\nExpect: 100-continue\r\n\r\n", statuses: "413"},
-		{name: "100-continue with a bad header",
-			raw: "POST /a HTTP/1.1\r\n" + h + "Content-Length: 2\r\nX Y: 1\r\nExpect: 100-continue\r\n\r\n", statuses: "400"},
-		{name: "an unknown expectation in HTTP/1.0",
-			raw: "GET /a HTTP/1.0\r\n" + h + "Expect: a-miracle\r\n\r\n", statuses: "200", targets: "GET /a"},
+			statuses: "200", open: true, interim: 1, targets: "POST /a",
+		},
+		{
+			name: "100-continue with a body too large",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 100000000\r\nExpect: 100-continue\r\n\r\n", statuses: "413",
+		},
+		{
+			name: "100-continue with a bad header",
+			raw:  "POST /a HTTP/1.1\r\n" + h + "Content-Length: 2\r\nX Y: 1\r\nExpect: 100-continue\r\n\r\n", statuses: "400",
+		},
+		{
+			name: "an unknown expectation in HTTP/1.0",
+			raw:  "GET /a HTTP/1.0\r\n" + h + "Expect: a-miracle\r\n\r\n", statuses: "200", targets: "GET /a",
+		},
 	}
 }
 
 func targetClasses() []class {
 	ask := func(line, statuses, targets string) class {
-		return class{name: line[:min(len(line), 60)], raw: line + "\r\n" + h + "\r\n",
-			statuses: statuses, open: statuses == "200" || statuses == "204", targets: targets}
+		return class{
+			name: line[:min(len(line), 60)], raw: line + "\r\n" + h + "\r\n",
+			statuses: statuses, open: statuses == "200" || statuses == "204", targets: targets,
+		}
 	}
 	long := "/" + strings.Repeat("a", TargetBytes-1)
 	return []class{
@@ -273,8 +371,10 @@ func targetClasses() []class {
 
 func lineClasses() []class {
 	line := func(line, statuses, targets string) class {
-		return class{name: "request line " + line, raw: line + "\r\n" + h + "\r\n",
-			statuses: statuses, open: statuses == "200", targets: targets}
+		return class{
+			name: "request line " + line, raw: line + "\r\n" + h + "\r\n",
+			statuses: statuses, open: statuses == "200", targets: targets,
+		}
 	}
 	return []class{
 		line("PURGE /a HTTP/1.1", "200", "PURGE /a"),
@@ -301,8 +401,12 @@ func lineClasses() []class {
 		line("GET /a ICY/1.1", "400", ""),
 		{name: "HTTP/1.0 closes", raw: "GET /a HTTP/1.0\r\n" + h + "\r\n" + smuggled, statuses: "200", targets: "GET /a"},
 		{name: "HTTP/1.0 without host", raw: "GET /a HTTP/1.0\r\n\r\n", statuses: "200", targets: "GET /a"},
-		{name: "HTTP/1.0 with keep-alive", raw: "GET /a HTTP/1.0\r\n" + h + "Connection: keep-alive\r\n\r\n",
-			statuses: "200", open: true, targets: "GET /a"},
+		{
+			name: "HTTP/1.0 with keep-alive", raw: "GET /a HTTP/1.0\r\n" + h + "Connection: keep-alive\r\n\r\n",
+			statuses: "200", open: true, targets: "GET /a",
+		},
+		{name: "HTTP/1.0 with a body of many steps", raw: "POST /a HTTP/1.0\r\n" + h + "Connection: keep-alive\r\nContent-Length: 200000\r\n\r\n" +
+			strings.Repeat("x", 200000), statuses: "200", targets: "POST /a"},
 	}
 }
 

@@ -1,8 +1,6 @@
 package logs
 
 import (
-	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -69,39 +67,4 @@ func appendRune(dst []byte, r rune) []byte {
 func appendUnit(dst []byte, u uint16) []byte {
 	return append(dst, '\\', 'u',
 		hexDigits[u>>12], hexDigits[u>>8&15], hexDigits[u>>4&15], hexDigits[u&15])
-}
-
-// Printable returns text as it may be shown: on one line, with nothing in it
-// that a terminal obeys, and at most limit bytes long, Mark included. Escapes look
-// like Go's; a backslash stays as it is.
-func Printable(text string, limit int) string {
-	if len(text) <= limit && isPlain(text) {
-		return text
-	}
-	var b strings.Builder
-	for i, r := range text {
-		if b.Len() > limit-len(Mark) {
-			b.WriteString(Mark)
-			break
-		}
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
-			b.WriteString(`\x` + strconv.FormatUint(0x100|uint64(text[i]), 16)[1:])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-	}
-	return b.String()
-}
-
-func isPlain(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/cloche-run/cloche/abi"
 )
 
 // What a terminal that has colors is told.
@@ -26,10 +28,10 @@ func Format(w io.Writer, r Record, color bool) error {
 	p.paint(levelColor(r.Level), (r.Level.String() + "     ")[:max(5, len(r.Level.String()))])
 	if r.Function != "" {
 		p.WriteByte(' ')
-		p.paint(colorCyan, Printable(r.Function, NameBytes))
+		p.paint(colorCyan, abi.Printable(r.Function, NameBytes))
 	}
 	if r.Message != "" {
-		p.WriteString(" " + Printable(r.Message, MessageBytes))
+		p.WriteString(" " + abi.Printable(r.Message, MessageBytes))
 	}
 	for _, attr := range r.Attrs {
 		p.pair(attr.Key, attr.Value.Resolve().String())
@@ -56,12 +58,12 @@ func (p *printer) paint(color, text string) {
 }
 
 func (p *printer) pair(key, value string) {
-	value = Printable(value, MessageBytes)
+	value = abi.Printable(value, MessageBytes)
 	if value == "" || strings.ContainsAny(value, ` "=`) {
 		value = `"` + strings.ReplaceAll(value, `"`, `\"`) + `"`
 	}
 	p.WriteByte(' ')
-	p.paint(colorDim, Printable(key, NameBytes)+"=")
+	p.paint(colorDim, abi.Printable(key, NameBytes)+"=")
 	p.WriteString(value)
 }
 

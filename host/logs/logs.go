@@ -1,5 +1,5 @@
 // Package logs keeps the log of a data directory: one JSON record a line, in
-// segments under DATA/logs/, bounded by size. Requests never wait for the disk:
+// segments under DATA/logs/, bounded by size. Requests hardly wait for the disk:
 // records are queued and written in batches, and what had to be dropped is
 // counted and said so in the log itself.
 //
@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/cloche-run/cloche/abi"
 )
 
 // Limits of a log. Lengths of strings are counted as they are stored, escaped.
@@ -46,7 +48,7 @@ const (
 )
 
 // Mark ends a string that was cut.
-const Mark = "…[cut]"
+const Mark = abi.CutMark
 
 // ErrClosed is what a handler returns once its Store is closed.
 var ErrClosed = errors.New("logs: closed")

@@ -8,9 +8,6 @@ import "strings"
 // default URL of a function.
 const functionPath = "/.netlify/functions/"
 
-// NameBytes is the longest function name.
-const NameBytes = 64
-
 // Function takes the function's name out of a raw path: /.netlify/functions/NAME,
 // with or without a slash or anything else behind it. The name is compared as it
 // stands, escapes and case included; ok is false for every other path.
@@ -21,18 +18,4 @@ func Function(path string) (name string, ok bool) {
 	}
 	name, _, _ = strings.Cut(rest, "/")
 	return name, name != ""
-}
-
-// ValidName reports whether name is one that Netlify serves: letters, digits,
-// hyphen and underscore, at most NameBytes of them.
-func ValidName(name string) bool {
-	if name == "" || len(name) > NameBytes {
-		return false
-	}
-	for _, c := range []byte(name) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
-			return false
-		}
-	}
-	return true
 }

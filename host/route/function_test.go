@@ -1,7 +1,6 @@
 package route_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/cloche-run/cloche/host/route"
@@ -30,19 +29,6 @@ func TestFunctionTakesTheNameOutOfThePath(t *testing.T) {
 		got, ok := route.Function(path)
 		if got != want || ok != (want != "") {
 			t.Errorf("Function(%q) = %q, %v; want %q", path, got, ok, want)
-		}
-	}
-}
-
-func TestValidNameIsNetlifysRule(t *testing.T) {
-	for _, name := range []string{"a", "hello-background", "A_1", strings.Repeat("x", route.NameBytes)} {
-		if !route.ValidName(name) {
-			t.Errorf("ValidName(%q) = false", name)
-		}
-	}
-	for _, name := range []string{"", "a.b", "he$llo", "a b", "é", "a%2Fb", "../x", strings.Repeat("x", route.NameBytes+1)} {
-		if route.ValidName(name) {
-			t.Errorf("ValidName(%q) = true", name)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func appendHeaderVariables(env [][2]string, header abi.Header) [][2]string {
 			continue
 		}
 		if i, ok := at[name]; ok {
-			env[i][1] += ", " + f.Value
+			env[i][1] += abi.Separator(f.Name) + f.Value
 			continue
 		}
 		at[name] = len(env)

@@ -73,8 +73,11 @@ func TestCGIVariables(t *testing.T) {
 		Function: "shop", Method: "POST", Proto: "HTTP/1.1", Scheme: "https", Host: "example.com",
 		Path: "/.netlify/functions/shop/a%20b", RawQuery: "q=1", HasQuery: true, Body: []byte("xyz"), RemoteAddr: "192.0.2.1:5",
 		Header: abi.Header{
-			{Name: "content-type", Value: "text/plain"}, {Name: "x-rep", Value: "1"}, {Name: "x-rep", Value: "2"},
-			{Name: "proxy", Value: "http://evil"}, {Name: "x_nf_request_id", Value: "forged"},
+			{Name: "content-type", Value: "text/plain"},
+			{Name: "x-rep", Value: "1"},
+			{Name: "x-rep", Value: "2"},
+			{Name: "proxy", Value: "http://evil"},
+			{Name: "x_nf_request_id", Value: "forged"},
 		},
 	}}
 	got := map[string]string{}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -27,20 +28,11 @@ type Kind interface {
 	Serve(ctx context.Context, instance api.Module, call *Call) error
 }
 
-// Protocol chooses between the kinds that look the same from outside.
-type Protocol string
-
-// Protocols of the configuration key `protocol`.
-const (
-	ProtocolEvent Protocol = "event"
-	ProtocolCGI   Protocol = "cgi"
-)
-
 // Detect recognises the kind of module. The error says what would make one.
-func Detect(module wazero.CompiledModule, protocol Protocol) (Kind, error) {
+func Detect(module wazero.CompiledModule, protocol string) (Kind, error) {
 	exports := module.ExportedFunctions()
 	if f := exports[abi.ExportHandleRequest]; f != nil {
-		if protocol == ProtocolCGI {
+		if protocol == abi.ProtocolCGI {
 			return nil, fmt.Errorf(`protocol = "cgi" needs a command (_start), but this module is an http-wasm handler: remove the key`)
 		}
 		return handler{initializer(module)}, checkHandler(module)
@@ -53,14 +45,20 @@ func Detect(module wazero.CompiledModule, protocol Protocol) (Kind, error) {
 	if len(start.ParamTypes())+len(start.ResultTypes()) > 0 {
 		return nil, fmt.Errorf("the export _start has parameters or results; a WASI command's has none")
 	}
-	if protocol == ProtocolCGI {
+	if protocol == abi.ProtocolCGI {
 		return cgi{}, nil
 	}
 	return command{}, nil
 }
 
-// CheckImports refuses a module that asks for what no host module offers.
-func CheckImports(rt wazero.Runtime, module wazero.CompiledModule) error {
+// CheckNames refuses a module that asks for what no host module offers, or
+// offers what is the host's.
+func CheckNames(rt wazero.Runtime, module wazero.CompiledModule) error {
+	for name := range module.ExportedFunctions() {
+		if strings.HasPrefix(name, abi.ExportPrefix) {
+			return fmt.Errorf("the module exports %.80q: names that begin with %s are the host's", name, abi.ExportPrefix)
+		}
+	}
 	if len(module.ImportedMemories()) > 0 {
 		return fmt.Errorf("the module imports a memory; it must define its own (remove --import-memory)")
 	}

@@ -141,13 +141,13 @@ func getHeaderValues(c *Call, m memory, stack []uint64) {
 
 func setHeaderValue(c *Call, m memory, stack []uint64) {
 	h := c.mutableHeader(stack[0], "set")
-	h.Set(m.fieldName(stack[1], stack[2]), m.string(stack[3], stack[4]))
+	h.Set(m.field(stack[1:]))
 	boundHeader(*h)
 }
 
 func addHeaderValue(c *Call, m memory, stack []uint64) {
 	h := c.mutableHeader(stack[0], "add")
-	h.Add(m.fieldName(stack[1], stack[2]), m.string(stack[3], stack[4]))
+	h.Add(m.field(stack[1:]))
 	boundHeader(*h)
 }
 
@@ -160,9 +160,6 @@ func removeHeader(c *Call, m memory, stack []uint64) {
 func boundHeader(h abi.Header) {
 	if len(h) > 2*abi.ResponseFields {
 		abort("more than %d header fields", 2*abi.ResponseFields)
-	}
-	if f := h[len(h)-1]; len(f.Name)+len(f.Value) > abi.ResponseHeaderBytes {
-		abort("a header field of more than %d bytes", abi.ResponseHeaderBytes)
 	}
 }
 

@@ -36,6 +36,11 @@ func (m memory) fieldName(ptr, size uint64) string {
 	return m.string(ptr, size)
 }
 
+// field reads the name and the value of a header line.
+func (m memory) field(stack []uint64) (name, value string) {
+	return m.fieldName(stack[0], stack[1]), m.string(stack[2], stack[3])
+}
+
 // put writes s to the buffer and limit on the stack, if it fits, and leaves its
 // length as the result; the guest may come back with a larger buffer.
 func (m memory) put(stack []uint64, s string) {

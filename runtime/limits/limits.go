@@ -13,7 +13,8 @@ import (
 type Limits struct {
 	// MemoryPages caps the linear memory, in pages of 64 KiB (default 16384).
 	MemoryPages uint32
-	// Timeout is the deadline, counted from the first instruction of the guest.
+	// Timeout is the deadline, counted from when the instance is made; waiting for
+	// a turn is not part of it.
 	Timeout time.Duration
 	// LogBytes caps what the guest may log.
 	LogBytes int

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,11 @@ func (f *siteFlags) client(ctx context.Context) (*admin.Client, error) {
 	if _, err := os.Stat(filepath.Join(f.data, admin.TokenFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w with %s: start it with cloche serve", admin.ErrNotRunning, f.data)
 	}
-	client, err := admin.NewClient(f.admin, f.data)
+	addr := f.admin
+	if addr == "" {
+		addr = cmp.Or(host.AdminAddress(f.data), host.DefaultAdmin)
+	}
+	client, err := admin.NewClient(addr, f.data)
 	if err != nil {
 		return nil, err
 	}

@@ -10,15 +10,15 @@ import (
 	"github.com/cloche-run/cloche/abi"
 )
 
-// gate reads requests from a connection and feeds them to fasthttp, one at a
+// reader reads requests from a connection and feeds them to fasthttp, one at a
 // time. It is the only parser of what a client wrote: fasthttp is given a head
-// that the gate composed (method, version, framing) and, for a chunked body,
-// chunk lines that the gate wrote. So there are no two readings of one request,
+// that the reader composed (method, version, framing) and, for a chunked body,
+// chunk lines that the reader wrote. So there are no two readings of one request,
 // and nothing of the next request is seen before this one was answered.
 //
 // An error in the head is returned after a first byte, because fasthttp answers
 // errors only for a request that has begun.
-type gate struct {
+type reader struct {
 	src     io.Reader
 	judge   judge
 	request // what the head said
@@ -47,7 +47,7 @@ const windowBytes = 4 << 10
 // memory to what is announced, and a client may announce 6 MiB and send nothing.
 const stepBytes = 64 << 10
 
-// phase is what the gate reads next.
+// phase is what the reader reads next.
 type phase uint8
 
 const (
@@ -62,7 +62,7 @@ const (
 
 // open makes g ready for a new connection. If full is not nil, the first request
 // is refused with it, unread.
-func (g *gate) open(src io.Reader, j judge, full error) {
+func (g *reader) open(src io.Reader, j judge, full error) {
 	g.src, g.judge, g.full = src, j, full
 	g.held, g.r, g.w = 0, 0, 0
 	g.out, g.phase, g.left = nil, phaseIdle, 0
@@ -72,7 +72,7 @@ func (g *gate) open(src io.Reader, j judge, full error) {
 }
 
 // Read gives fasthttp the next bytes of the request.
-func (g *gate) Read(p []byte) (int, error) {
+func (g *reader) Read(p []byte) (int, error) {
 	for len(g.out) == 0 && g.left == 0 {
 		if g.fault != nil {
 			return 0, g.fault
@@ -99,7 +99,7 @@ var errUnanswered = errors.New("front: read beyond the request being served")
 
 // advance takes the next step: it leaves bytes in out, or in left the number of
 // body bytes to pass, or a new phase.
-func (g *gate) advance() error {
+func (g *reader) advance() error {
 	switch g.phase {
 	case phaseIdle:
 		return g.begin()
@@ -121,7 +121,7 @@ func (g *gate) advance() error {
 }
 
 // next forgets the request that was answered and keeps what came after it.
-func (g *gate) next() {
+func (g *reader) next() {
 	g.answered, g.phase, g.held = false, phaseIdle, 0
 	g.body, g.framing = 0, 0
 	g.slide()
@@ -130,7 +130,7 @@ func (g *gate) next() {
 
 // begin waits for a request and passes on its first byte. An error here is the
 // end of an idle connection and nobody's fault.
-func (g *gate) begin() error {
+func (g *reader) begin() error {
 	// RFC 9112 section 2.2: an empty line before the request line is ignored.
 	for blank := 0; ; blank++ {
 		if g.r == g.w {
@@ -153,7 +153,7 @@ func (g *gate) begin() error {
 	}
 	g.slide()
 	g.outBuf[0] = 'X' // any byte will do if the real one is bound to be refused
-	if isToken(g.buf[g.r]) {
+	if abi.IsTokenByte(g.buf[g.r]) {
 		g.outBuf[0] = g.buf[g.r]
 	}
 	g.out, g.phase = g.outBuf[:1], phaseHead
@@ -162,15 +162,19 @@ func (g *gate) begin() error {
 
 // compose puts the head that fasthttp gets into out, without the first byte,
 // which it has already, and chooses how the body follows.
-func (g *gate) compose() {
+func (g *reader) compose() {
+	proto, steps := g.req.Proto, g.length > stepBytes
+	if steps && proto != proto11 {
+		proto, g.close = proto11, true // only 1.1 has a body without a length
+	}
 	b := append(g.outBuf[:0], g.req.Method...)
 	b = append(b, " / "...)
-	b = append(b, g.req.Proto...)
+	b = append(b, proto...)
 	b = append(b, "\r\nHost: cloche\r\n"...)
 	switch {
 	case g.chunked:
 		b, g.phase = append(b, "Transfer-Encoding: chunked\r\n"...), phaseChunk
-	case g.length > stepBytes && g.req.Proto == proto11:
+	case steps:
 		b, g.phase = append(b, "Transfer-Encoding: chunked\r\n"...), phaseSteps
 	case g.length > 0:
 		b = append(b, "Content-Length: "...)
@@ -192,7 +196,7 @@ func (g *gate) compose() {
 }
 
 // pass hands over body bytes: those read already, else straight from the wire.
-func (g *gate) pass(p []byte) (n int, err error) {
+func (g *reader) pass(p []byte) (n int, err error) {
 	p = p[:min(len(p), g.left)]
 	if g.r < g.w {
 		n = copy(p, g.buf[g.r:g.w])
@@ -213,7 +217,7 @@ var errLongLine = errors.New("line too long")
 // line reads one line of at most limit bytes and returns it without its CRLF.
 // RFC 9112 section 2.2 lets a server take a bare LF for a line end; a proxy
 // before us may not, and two readings of one request are what smuggling needs.
-func (g *gate) line(limit int) ([]byte, error) {
+func (g *reader) line(limit int) ([]byte, error) {
 	for searched := 0; ; {
 		unread := g.buf[g.r:g.w]
 		if i := bytes.IndexByte(unread[searched:], '\n'); i >= 0 {
@@ -237,7 +241,7 @@ func (g *gate) line(limit int) ([]byte, error) {
 }
 
 // slide moves what was not used yet down to the head that is held.
-func (g *gate) slide() {
+func (g *reader) slide() {
 	if g.r > g.held {
 		copy(g.buf[g.held:], g.buf[g.r:g.w])
 		g.w -= g.r - g.held
@@ -246,7 +250,7 @@ func (g *gate) slide() {
 }
 
 // fill reads more from the wire, at least a byte.
-func (g *gate) fill() error {
+func (g *reader) fill() error {
 	g.slide()
 	n, err := g.src.Read(g.buf[g.w:])
 	g.w += n
