@@ -44,6 +44,3 @@ func (g *gate) enter(ctx context.Context, patience time.Duration) error {
 }
 
 func (g *gate) leave() { <-g.slots }
-
-// running is the number of invocations inside.
-func (g *gate) running() int { return len(g.slots) }

@@ -90,7 +90,7 @@ func TestAFunctionThatIsGoneLeavesNoSeries(t *testing.T) {
 			t.Errorf("still there: %s", line)
 		}
 	}
-	if m.Function("hello") != m.Function("hello") || m.Function("old") == old {
+	if first := m.Function("hello"); first != m.Function("hello") || m.Function("old") == old {
 		t.Error("a function has one FunctionMetrics until it is gone")
 	}
 }

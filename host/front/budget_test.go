@@ -166,8 +166,7 @@ func BenchmarkLoopback(b *testing.B) {
 		}
 		c.send(browser)
 		for line := []byte(nil); !bytes.HasSuffix(line, []byte("\n\r\n")); {
-			var err error
-			if line, err = c.r.Peek(c.r.Buffered() + 1); err != nil {
+			if _, err := c.r.Peek(c.r.Buffered() + 1); err != nil {
 				b.Fatal(err)
 			}
 			line, _ = c.r.Peek(c.r.Buffered())
