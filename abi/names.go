@@ -61,4 +61,5 @@ const (
 const (
 	HeaderPrefixNetlify = "x-nf-"
 	HeaderPrefixCloche  = "x-cloche-"
+	HeaderPrefixEvent   = "x-netlify-"
 )

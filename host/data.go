@@ -43,8 +43,8 @@ func (d *dataDir) checkVersion() error {
 	file := d.join("version")
 	found, err := os.ReadFile(file)
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return os.WriteFile(file, []byte(dataVersion+"\n"), 0o600)
+	case errors.Is(err, os.ErrNotExist), err == nil && len(found) == 0: // or a start that a full disk ended
+		return d.write("version", dataVersion)
 	case err != nil:
 		return fmt.Errorf("data directory: %w", err)
 	case strings.TrimSpace(string(found)) != dataVersion:
@@ -64,7 +64,19 @@ const adminAddress = "admin.addr"
 
 // announce lets commands find the admin API at addr.
 func (h *Host) announce(addr net.Addr) error {
-	return os.WriteFile(h.data.join(adminAddress), []byte(addr.String()+"\n"), 0o600)
+	return h.data.write(adminAddress, addr.String())
+}
+
+// write puts a line into a file, whole or not at all.
+func (d *dataDir) write(name, line string) error {
+	next := d.join(name + ".new")
+	if err := os.WriteFile(next, []byte(line+"\n"), 0o600); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.Rename(next, d.join(name)); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
 }
 
 // forget removes a file of a server that no longer runs.

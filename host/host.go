@@ -71,6 +71,7 @@ type Host struct {
 	log     *slog.Logger
 	usage   *usage.Store
 	metrics *admin.Metrics
+	admin   *admin.Server
 	engine  *runtime.Engine
 	gate    *gate
 
@@ -115,6 +116,9 @@ func (h *Host) open(ctx context.Context) (err error) {
 		Message: fmt.Sprintf("the host is at its limit of %d invocations and %d waiting", o.Concurrency, o.Queue),
 	})
 	h.metrics = admin.NewMetrics(o.Version, h.engine.MemoryUsed, o.MemoryBudget)
+	if h.admin, err = h.newAdmin(); err != nil {
+		return err
+	}
 	return h.Reload(ctx)
 }
 
@@ -148,10 +152,6 @@ func (o Options) withDefaults() Options {
 func (h *Host) Run(ctx context.Context, public, private net.Listener, reload <-chan os.Signal) error {
 	defer public.Close()
 	defer private.Close()
-	api, err := h.newAdmin()
-	if err != nil {
-		return err
-	}
 	if err := h.announce(private.Addr()); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (h *Host) Run(ctx context.Context, public, private net.Listener, reload <-c
 
 	inner := newGroup(context.WithoutCancel(ctx)) // outlives the requests
 	inner.start(h.usage.Run)
-	inner.start(func(ctx context.Context) error { return api.Serve(ctx, private) })
+	inner.start(func(ctx context.Context) error { return h.admin.Serve(ctx, private) })
 	outer := newGroup(ctx)
 	outer.start(func(ctx context.Context) error { return h.newFront().Serve(ctx, public) })
 	outer.start(func(ctx context.Context) error { return h.reloads(ctx, reload) })
@@ -169,7 +169,7 @@ func (h *Host) Run(ctx context.Context, public, private net.Listener, reload <-c
 	h.listening.Store(true)
 	context.AfterFunc(outer.ctx, func() { h.listening.Store(false) })
 	context.AfterFunc(inner.ctx, outer.cancel) // without counters or admin there is no serving
-	err = outer.wait()
+	err := outer.wait()
 	inner.cancel()
 	return errors.Join(err, inner.wait())
 }

@@ -8,13 +8,16 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/guest"
 	"github.com/cloche-run/cloche/runtime/limits"
 	"github.com/cloche-run/cloche/runtime/memory"
@@ -50,6 +53,8 @@ type Engine struct {
 	wazero wazero.Runtime
 	cache  wazero.CompilationCache
 	budget *memory.Budget
+
+	cacheDir string
 }
 
 // features is WebAssembly 2.0 and what compilers emit beyond it. Exception
@@ -62,7 +67,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cache: cache, budget: memory.NewBudget(config.MemoryBudget)}
+	e := &Engine{cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget)}
 	e.wazero = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
 		WithCompilationCache(cache).
@@ -87,6 +92,46 @@ func (e *Engine) Close(ctx context.Context) error {
 	err := e.wazero.Close(ctx)
 	if cacheErr := e.cache.Close(ctx); err == nil {
 		err = cacheErr
+	}
+	return err
+}
+
+// compile compiles module, from the cache if it can. A cache that is damaged, or
+// whose disk is full, must not pass for a module that is not valid: it is emptied
+// and filled anew.
+func (e *Engine) compile(ctx context.Context, module []byte) (wazero.CompiledModule, error) {
+	compiled, err := e.wazero.CompileModule(ctx, module)
+	if err == nil {
+		return compiled, nil
+	}
+	if e.cacheDir == "" || validate(ctx, module) != nil {
+		return nil, fmt.Errorf("the module is not valid: %s", abi.Printable(err.Error(), messageBytes))
+	}
+	if err := emptyCache(e.cacheDir); err != nil {
+		return nil, fmt.Errorf("the cache of compiled code is damaged: %w: remove it", err)
+	}
+	if compiled, err = e.wazero.CompileModule(ctx, module); err != nil {
+		return nil, fmt.Errorf("the cache of compiled code in %s fails: %w: free some space, or remove it", e.cacheDir, err)
+	}
+	return compiled, nil
+}
+
+// messageBytes is what is shown of an error that a module caused.
+const messageBytes = 300
+
+// validate decodes and checks module without compiling it.
+func validate(ctx context.Context, module []byte) error {
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(features))
+	defer r.Close(ctx)
+	_, err := r.CompileModule(ctx, module)
+	return err
+}
+
+// emptyCache removes the files; wazero makes their directory only once.
+func emptyCache(dir string) (err error) {
+	files, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
+	for _, file := range files {
+		err = errors.Join(err, os.Remove(file))
 	}
 	return err
 }

@@ -56,9 +56,9 @@ func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig)
 		return nil, err
 	}
 	config.Limits = config.Limits.WithDefaults()
-	compiled, err := e.wazero.CompileModule(ctx, module)
+	compiled, err := e.compile(ctx, module)
 	if err != nil {
-		return nil, fmt.Errorf("the module is not valid: %.300q", err.Error())
+		return nil, err
 	}
 	f := &Function{engine: e, config: config, module: compiled}
 	pages, hasMemory := wasm.MemoryMin(module)
@@ -81,7 +81,7 @@ func (f *Function) prepare() (err error) {
 		return fmt.Errorf("the module defines no memory: every function has one of its own")
 	}
 	if limit := f.memoryLimit(); f.memory > limit {
-		return fmt.Errorf("the module starts with %d MiB of memory, its limit is %d MiB: raise `memory`", f.memory>>20, limit>>20)
+		return fmt.Errorf("the module starts with %d pages of memory (64 KiB each), its limit is %d: raise `memory`", f.memory/abi.PageBytes, limit/abi.PageBytes)
 	}
 	f.base = wasi.Base(f.config.Name)
 	for _, v := range f.config.Env {

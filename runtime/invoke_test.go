@@ -132,8 +132,8 @@ func TestMemoryIsLimitedPerFunctionAndPerHost(t *testing.T) {
 	}{
 		"within both":          {8, 10, abi.FaultBadResponse, 10 * abi.PageBytes},
 		"over the function's":  {9, 10, abi.FaultTrap, 2 * abi.PageBytes},
-		"at the host's budget": {126, 1000, abi.FaultBadResponse, budget},
-		"over the host's":      {127, 1000, abi.FaultHostBusy, 2 * abi.PageBytes},
+		"at the host's budget": {110, 1000, abi.FaultBadResponse, budget / 8 * 7},
+		"over the host's":      {111, 1000, abi.FaultHostBusy, 2 * abi.PageBytes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := load(t, engine, program(grow(test.grow)...), runtime.FunctionConfig{Limits: runtime.Limits{MemoryPages: test.limit}})

@@ -126,3 +126,41 @@ func load(t testing.TB, engine *runtime.Engine, module []byte, config runtime.Fu
 	}
 	return f
 }
+
+func TestADamagedCacheIsFilledAnew(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"cut":     func(b []byte) []byte { return b[:len(b)-1] },
+		"emptied": func([]byte) []byte { return nil },
+		"flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.Chmod(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				engine, err := runtime.New(t.Context(), runtime.Config{CacheDir: dir})
+				if err != nil {
+					t.Fatal(err)
+				}
+				load(t, engine, program(), runtime.FunctionConfig{})
+				if err := engine.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				files, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
+				if len(files) == 0 {
+					t.Fatal("nothing in the cache")
+				}
+				for _, file := range files {
+					content, err := os.ReadFile(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := os.WriteFile(file, damage(content), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}

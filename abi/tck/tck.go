@@ -179,7 +179,7 @@ func (k kit) raw(t *testing.T, text string) answer {
 }
 
 func (k kit) response(t *testing.T) {
-	a := k.raw(t, ` {"statusCode":"201","headers":{"x-n":42,"x-b":true,"x-null":null,"x-same":"h","connection":"x-n","content-length":"999","server":"me"},`+
+	a := k.raw(t, ` {"statusCode":"201","headers":{"x-n":42,"x-b":true,"x-null":null,"x-same":"h","connection":"x-hop","x-hop":1,"content-length":"999","server":"me"},`+
 		`"multiValueHeaders":{"X-Same":["1","2"],"set-cookie":["a=1","b=2"]},"body":"`+base64.StdEncoding.EncodeToString([]byte("\x00\xff"))+`","isBase64Encoded":true,"ttl":1}`+"\n")
 	check(t, 21, "body", a.body, "\x00\xff")
 	if a.status != 201 {
@@ -190,6 +190,7 @@ func (k kit) response(t *testing.T) {
 	}
 	check(t, 23, "x-same", strings.Join(a.header.Values("x-same"), "|"), "1|2")
 	check(t, 27, "connection", a.header.Get("connection"), "")
+	check(t, 27, "x-hop", a.header.Get("x-hop"), "")
 	check(t, 27, "set-cookie", strings.Join(a.header.Values("set-cookie"), "|"), "a=1|b=2")
 	if a.header.Get("server") == "me" {
 		t.Error("rule 27: the guest chose the server header")

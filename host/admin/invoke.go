@@ -117,6 +117,8 @@ func (c *Call) check() error {
 		return fmt.Errorf("functions are never called with %s", c.Method)
 	case !strings.HasPrefix(c.Path, "/") || !abi.IsTarget(c.Path) || strings.Contains(c.Path, "?"):
 		return fmt.Errorf("path %q is not a path: begin with / and percent-encode the rest", c.Path)
+	case strings.Contains(c.Path, "%00"):
+		return fmt.Errorf("path %q has a NUL in it", c.Path)
 	case !abi.IsTarget(c.Query):
 		return fmt.Errorf("query %q is not a query: percent-encode it", c.Query)
 	}

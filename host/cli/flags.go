@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func (f *siteFlags) addAs(cmd *cobra.Command, dataFlag string) {
 	flags.StringVar(&f.admin, "admin", "", "address of the admin API, health and metrics (default that of the running server, or "+host.DefaultAdmin+")")
 	flags.StringVar(&f.context, "context", "", "deploy context of netlify.toml: production, dev, or a branch name")
 	flags.StringVar(&f.envFile, "env-file", "", "file of NAME=value lines that functions see; mode 0600")
-	flags.StringArrayVar(&f.env, "env", nil, "name of a variable of this machine that functions see; repeat for more")
+	flags.StringSliceVar(&f.env, "env", nil, "name of a variable of this machine that functions see; repeat or separate by commas")
 }
 
 // at takes the site directory from the arguments.
@@ -46,6 +47,9 @@ func (f *siteFlags) at(args []string) error {
 	dir, err := filepath.Abs(f.dir)
 	if err != nil {
 		return err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is no directory: name the directory of a site, the one with netlify.toml in it", dir)
 	}
 	f.dir = dir
 	if f.data == "" {
@@ -83,9 +87,9 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.concurrency, "concurrency", host.DefaultConcurrency, "invocations of all functions that run at once")
 	flags.IntVar(&f.queue, "queue", host.DefaultQueue, "invocations that wait beyond that; 503 beyond both")
 	flags.DurationVar(&f.drain, "drain", host.DefaultDrain, "time that running requests get at shutdown")
-	flags.StringArrayVar(&f.hosts, "host", nil, "Host name to answer, 421 for others; repeat for more (default all)")
-	flags.StringArrayVar(&f.adminHosts, "admin-host", nil, "Host name by which the admin API may be called besides its address")
-	flags.StringArrayVar(&f.proxies, "trusted-proxy", nil, "address or prefix of a proxy whose X-Forwarded-* are believed; repeat for more")
+	flags.StringSliceVar(&f.hosts, "host", nil, "Host name to answer, 421 for others; repeat or separate by commas (default all)")
+	flags.StringSliceVar(&f.adminHosts, "admin-host", nil, "Host name by which the admin API may be called besides its address")
+	flags.StringSliceVar(&f.proxies, "trusted-proxy", nil, "address or prefix of a proxy whose X-Forwarded-* are believed; repeat or separate by commas")
 	flags.IntVar(&f.connections, "connections", 4096, "connections that may be open at once")
 	flags.IntVar(&f.perIP, "connections-per-ip", 256, "connections of one address, 0 for no limit; never for loopback and trusted proxies")
 	flags.Var(&f.logSize, "log-size", "size of the log kept in the data directory; the oldest goes first (default 64mb)")
@@ -109,6 +113,11 @@ func (f *serveFlags) options(dev bool) (host.Options, error) {
 	}
 	o.Queue, o.Drain = orNone(f.queue), orNone(f.drain)
 	o.Front.MaxConnsPerIP = orNone(f.perIP)
+	for _, name := range append(f.hosts, f.adminHosts...) {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") != "" || name == "" {
+			return o, &usageError{fmt.Errorf("%q is no host name: write one such as example.com", name)}
+		}
+	}
 	for _, proxy := range f.proxies {
 		prefix, err := parsePrefix(proxy)
 		if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -92,6 +93,9 @@ func (f *invokeFlags) call() (call admin.Call, err error) {
 }
 
 func invoke(cmd *cobra.Command, name string, flags *invokeFlags) error {
+	if !abi.ValidName(name) {
+		return &usageError{fmt.Errorf("%q is no function name: `cloche functions` lists what there is", name)}
+	}
 	call, err := flags.call()
 	if err != nil {
 		return err
@@ -104,11 +108,28 @@ func invoke(cmd *cobra.Command, name string, flags *invokeFlags) error {
 		return err
 	}
 	defer t.Close()
+	if err := knows(cmd.Context(), t, name); err != nil {
+		return err
+	}
 	answer, err := t.Invoke(cmd.Context(), name, call)
 	if err != nil {
-		return fmt.Errorf("%s: %w: `cloche functions` lists what there is", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return printAnswer(cmd, answer, flags.include)
+}
+
+// knows refuses a name that the target has no function of.
+func knows(ctx context.Context, t target, name string) error {
+	list, err := t.Functions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		if f.Name == name {
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no function %s: `cloche functions` lists what there is", name)
 }
 
 func printAnswer(cmd *cobra.Command, a admin.Answer, include bool) error {

@@ -3,6 +3,7 @@ package front
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -97,7 +98,7 @@ func send(ctx *fasthttp.RequestCtx, resp *abi.Response) {
 	ctx.SetStatusCode(resp.Status)
 	typed := false
 	for _, f := range resp.Header {
-		if ours(f.Name) {
+		if ours(f.Name) || named(resp.Header, f.Name) {
 			continue
 		}
 		typed = typed || abi.EqualFold(f.Name, "content-type")
@@ -116,13 +117,32 @@ func send(ctx *fasthttp.RequestCtx, resp *abi.Response) {
 // ours reports whether a response field is the host's to write.
 func ours(name string) bool {
 	for _, own := range [...]string{
-		"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-		"content-length", "date", "server",
+		"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding",
+		"upgrade", "content-length", "date", "server",
 	} {
 		if abi.EqualFold(name, own) {
 			return true
 		}
 	}
-	return len(name) >= len(abi.HeaderPrefixNetlify) &&
-		abi.EqualFold(name[:len(abi.HeaderPrefixNetlify)], abi.HeaderPrefixNetlify)
+	return begins(name, abi.HeaderPrefixNetlify) || begins(name, abi.HeaderPrefixCloche)
+}
+
+func begins(name, prefix string) bool {
+	return len(name) >= len(prefix) && abi.EqualFold(name[:len(prefix)], prefix)
+}
+
+// named reports whether a Connection field names another: that one is meant for
+// the next hop only (RFC 9110 section 7.6.1).
+func named(h abi.Header, name string) bool {
+	for _, f := range h {
+		if !abi.EqualFold(f.Name, "connection") {
+			continue
+		}
+		for option := range strings.SplitSeq(f.Value, ",") {
+			if abi.EqualFold(strings.Trim(option, " \t"), name) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -88,7 +88,7 @@ func reserved(name string, trusted bool) bool {
 	case 'c':
 		return underscored(name, abi.HeaderClientIP) && len(name) == len(abi.HeaderClientIP)
 	case 'x':
-		return underscored(name, abi.HeaderPrefixNetlify) || underscored(name, abi.HeaderPrefixCloche) ||
+		return underscored(name, abi.HeaderPrefixNetlify) || underscored(name, abi.HeaderPrefixCloche) || underscored(name, abi.HeaderPrefixEvent) ||
 			underscored(name, "x-forwarded-") &&
 				(!trusted || name == "x-forwarded-proto" || name == abi.HeaderForwardedFor || strings.Contains(name, "_"))
 	}

@@ -13,13 +13,14 @@ func TestLogLines(t *testing.T) {
 		writes []string
 		want   []string
 	}{
-		"a line in pieces":          {100, []string{"he", "llo\nwor", "ld"}, []string{"hello", "world"}},
-		"CRLF and empty lines":      {100, []string{"a\r\n\nb\n"}, []string{"a", "", "b"}},
+		"a line in pieces":          {1000, []string{"he", "llo\nwor", "ld"}, []string{"hello", "world"}},
+		"CRLF and empty lines":      {1000, []string{"a\r\n\nb\n"}, []string{"a", "", "b"}},
 		"a line that is too long":   {1 << 20, []string{long + "y\n"}, []string{long, "y"}},
 		"one that is just not":      {1 << 20, []string{long + "\nz\n"}, []string{long, "z"}},
-		"more than the limit":       {4, []string{"ab\ncdef\n"}, []string{"ab", "c", "(log truncated after 4 bytes)"}},
-		"all after it is unheard":   {2, []string{"a\n", "b\n", "c\n"}, []string{"a", "(log truncated after 2 bytes)"}},
-		"nothing":                   {100, nil, nil},
+		"more than the limit":       {lineCost + 3, []string{"ab\ncdef\n"}, []string{"ab", "c", "(log truncated after 259 bytes)"}},
+		"all after it is unheard":   {lineCost + 1, []string{"a\n", "b\n", "c\n"}, []string{"a", "(log truncated after 257 bytes)"}},
+		"a flood of empty lines":    {3 * lineCost, []string{strings.Repeat("\n", 1<<20)}, []string{"", "", "", "(log truncated after 768 bytes)"}},
+		"nothing":                   {1000, nil, nil},
 		"a line that ends a buffer": {1 << 20, []string{long, "\n", "a\n"}, []string{long, "a"}},
 	} {
 		var got []string

@@ -20,9 +20,19 @@ func (b *Budget) Limit() int64 { return max(b.limit, 0) }
 // Used is what is reserved now, in bytes.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
-// reserve takes n bytes or nothing.
-func (b *Budget) reserve(n int64) bool {
-	if used := b.used.Add(n); b.limit > 0 && used > b.limit {
+// growthShare is the part of the budget, in eighths, that memories may grow into.
+// The rest is for the first pages of new instances, so that one function that
+// takes all it can get does not keep the others from starting.
+const growthShare = 7
+
+// open takes n bytes for a new memory, or nothing.
+func (b *Budget) open(n int64) bool { return b.reserve(n, b.limit) }
+
+// grow takes n bytes more for a memory, or nothing.
+func (b *Budget) grow(n int64) bool { return b.reserve(n, b.limit/8*growthShare) }
+
+func (b *Budget) reserve(n, limit int64) bool {
+	if used := b.used.Add(n); b.limit > 0 && used > limit {
 		b.used.Add(-n)
 		return false
 	}

@@ -64,7 +64,11 @@ func (l *linear) Reallocate(size uint64) []byte {
 		return nil
 	}
 	delta := int64(size) - l.size
-	if !l.account.budget.reserve(delta) {
+	take := l.account.budget.grow
+	if l.size == 0 {
+		take = l.account.budget.open
+	}
+	if !take(delta) {
 		l.account.short = true
 		return nil
 	}
