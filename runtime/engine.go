@@ -71,7 +71,6 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e.wazero = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
 		WithCompilationCache(cache).
-		WithCloseOnContextDone(true).
 		WithDebugInfoEnabled(false))
 	if err := wasi.Instantiate(ctx, e.wazero); err != nil {
 		_ = e.Close(ctx)
@@ -80,6 +79,10 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	if err := guest.Instantiate(ctx, e.wazero); err != nil {
 		_ = e.Close(ctx)
 		return nil, fmt.Errorf("runtime: http_handler: %w", err)
+	}
+	if err := instantiateFuel(ctx, e.wazero); err != nil {
+		_ = e.Close(ctx)
+		return nil, fmt.Errorf("runtime: fuel: %w", err)
 	}
 	return e, nil
 }
@@ -96,24 +99,41 @@ func (e *Engine) Close(ctx context.Context) error {
 	return err
 }
 
-// compile compiles module, from the cache if it can. A cache that is damaged, or
-// whose disk is full, must not pass for a module that is not valid: it is emptied
-// and filled anew.
-func (e *Engine) compile(ctx context.Context, module []byte) (wazero.CompiledModule, error) {
-	compiled, err := e.wazero.CompileModule(ctx, module)
+// compile admits, meters and compiles module, from the cache if it can. A cache
+// that is damaged, or whose disk is full, must not pass for a module that is not
+// valid: it is emptied and filled anew.
+func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (wazero.CompiledModule, error) {
+	metered, err := meterModule(ctx, module, caps)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := e.wazero.CompileModule(ctx, metered)
 	if err == nil {
 		return compiled, nil
 	}
-	if e.cacheDir == "" || validate(ctx, module) != nil {
-		return nil, fmt.Errorf("the module is not valid: %s", abi.Printable(err.Error(), messageBytes))
+	if e.cacheDir == "" {
+		return nil, fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))
 	}
 	if err := emptyCache(e.cacheDir); err != nil {
 		return nil, fmt.Errorf("the cache of compiled code is damaged: %w: remove it", err)
 	}
-	if compiled, err = e.wazero.CompileModule(ctx, module); err != nil {
+	if compiled, err = e.wazero.CompileModule(ctx, metered); err != nil {
 		return nil, fmt.Errorf("the cache of compiled code in %s fails: %w: free some space, or remove it", e.cacheDir, err)
 	}
 	return compiled, nil
+}
+
+// meterModule reads module without trusting it, has the interpreter find it
+// valid, and only then rewrites it: what is not valid may become so.
+func meterModule(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, error) {
+	read, err := wasm.Read(module, caps)
+	if err != nil {
+		return nil, err
+	}
+	if err := validate(ctx, read.Stripped()); err != nil {
+		return nil, fmt.Errorf("the module is not valid: %s", abi.Printable(err.Error(), messageBytes))
+	}
+	return wasm.Rewrite(read, wasm.Options{})
 }
 
 // messageBytes is what is shown of an error that a module caused.

@@ -52,11 +52,10 @@ type Function struct {
 // Load compiles module and recognises its kind. An error says what is wrong
 // with the module and what to do about it. The caller closes the Function.
 func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig) (*Function, error) {
-	if err := wasm.CheckHeader(module); err != nil {
-		return nil, err
-	}
 	config.Limits = config.Limits.WithDefaults()
-	compiled, err := e.compile(ctx, module)
+	caps := wasm.DefaultCaps()
+	caps.MemoryPages = wasmPages // prepare knows a better remedy
+	compiled, err := e.compile(ctx, module, caps)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +68,9 @@ func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig)
 	}
 	return f, nil
 }
+
+// wasmPages is all that 32 bits can address, in pages.
+const wasmPages = 1 << 16
 
 func (f *Function) prepare() (err error) {
 	if f.kind, err = guest.Detect(f.module, f.config.Protocol); err != nil {
@@ -129,6 +131,7 @@ type invocation struct {
 	call     guest.Call
 	log      guest.LogWriter
 	account  *memory.Account
+	meter    *meter
 	instance api.Module
 	stopped  *limits.Trap // why the host ended the guest, if it did
 
@@ -144,6 +147,7 @@ func (f *Function) begin(ctx context.Context, req *abi.Request, resp *abi.Respon
 		v.log.Line = func(line []byte) { f.config.Log(req, line) }
 	}
 	v.call = guest.Call{Request: req, Response: resp, Next: f.config.Next, Log: &v.log, Stop: v.abort}
+	v.meter = newMeter(v.ctx, f.config.Limits.Fuel)
 	v.account = memory.NewAccount(f.engine.budget, f.memoryLimit())
 	return v
 }
@@ -155,7 +159,7 @@ func (v *invocation) instantiate() (api.Module, error) {
 		v.ready = time.Now()
 		return nil, errNoMemory
 	}
-	v.ctx = guest.WithCall(v.ctx, &v.call)
+	v.ctx = metered{guest.WithCall(v.ctx, &v.call), v.meter}
 	config := wasi.ForCall(v.ctx, f.base, f.kind.Streams(&v.call))
 	for _, pair := range f.kind.Environ(&v.call) {
 		config = config.WithEnv(pair[0], pair[1])
@@ -181,6 +185,7 @@ func (v *invocation) stop() Usage {
 	return Usage{
 		Init:        v.ready.Sub(v.started),
 		Exec:        time.Since(v.ready),
+		Fuel:        v.meter.spent(v.instance),
 		MemoryBytes: v.account.Peak(),
 		LogBytes:    v.log.Written(),
 	}

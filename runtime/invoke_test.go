@@ -50,6 +50,7 @@ func TestEveryWayToFailHasItsFault(t *testing.T) {
 		"a forged deadline":        {program(exit(-0x10000001)...), abi.FaultExit, "exit status 4026531839"},
 		"a forged cancellation":    {program(exit(-1)...), abi.FaultExit, "exit status 4294967295"},
 		"a loop":                   {program(forever()...), abi.FaultDeadline, "Task timed out after 0.30 seconds"},
+		"a tree of calls":          {tree(), abi.FaultDeadline, "timed out"},
 		"a loop of writes to log":  {program(forever(write(2)...)...), abi.FaultDeadline, "timed out"},
 		"no output":                {program(), abi.FaultBadResponse, "unexpected end of JSON input"},
 		"output that is no JSON":   {program(write(1)...), abi.FaultBadResponse, "error decoding lambda response"},
@@ -81,6 +82,18 @@ func TestEveryWayToFailHasItsFault(t *testing.T) {
 	}
 }
 
+// tree calls itself twice, 2^62 times in all, without a loop.
+func tree() []byte {
+	var m w.Module
+	m.Memory(1)
+	leaf := m.Func(nil, nil)
+	for range 62 {
+		leaf = m.Func(nil, nil, w.Call, byte(leaf), w.Call, byte(leaf))
+	}
+	m.ExportFunc(abi.ExportStart, leaf)
+	return m.Bytes()
+}
+
 func recursion() []byte {
 	var m w.Module
 	m.Memory(1)
@@ -97,6 +110,27 @@ func startCalls(name string, params []byte, arguments ...byte) []byte {
 		m.ExportMemory("memory")
 		m.Start(m.Func(nil, nil, append(arguments, w.Call, byte(f))...))
 	})
+}
+
+func TestFuelIsCountedAndLimited(t *testing.T) {
+	engine := newEngine(t)
+	body := append(exit(0), w.Unreachable)
+	for range 3 {
+		f := load(t, engine, program(body...), runtime.FunctionConfig{})
+		usage, _ := f.Invoke(t.Context(), &abi.Request{}, &abi.Response{Body: &abi.Buffer{}})
+		if usage.Fuel != 51 { // a constant and a call of an import
+			t.Errorf("fuel %d", usage.Fuel)
+		}
+	}
+	f := load(t, engine, program(forever()...), runtime.FunctionConfig{Limits: runtime.Limits{Fuel: 1_000_000}})
+	usage, err := f.Invoke(t.Context(), &abi.Request{}, &abi.Response{Body: &abi.Buffer{}})
+	var fault abi.Faulter
+	if !errors.As(err, &fault) || fault.Fault() != abi.FaultFuel || !strings.Contains(err.Error(), "1000000") {
+		t.Errorf("got %v", err)
+	}
+	if usage.Fuel < 999_000 || usage.Fuel > 1_000_000 {
+		t.Errorf("fuel %d", usage.Fuel)
+	}
 }
 
 func TestACancelledInvocationEnds(t *testing.T) {

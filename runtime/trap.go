@@ -27,7 +27,7 @@ func (v *invocation) trap(err error) error {
 	switch {
 	case v.stopped != nil:
 		return v.stopped
-	case errors.Is(v.ctx.Err(), context.DeadlineExceeded):
+	case v.meter.late, errors.Is(v.ctx.Err(), context.DeadlineExceeded):
 		return v.deadline()
 	case v.ctx.Err() != nil:
 		return limits.Trapf(abi.FaultCanceled, "the invocation was cancelled")

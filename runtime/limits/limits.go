@@ -16,6 +16,9 @@ type Limits struct {
 	// Timeout is the deadline, counted from when the instance is made; waiting for
 	// a turn is not part of it.
 	Timeout time.Duration
+	// Fuel is what the guest's work may cost, 0 for no limit; runtime/wasm has the
+	// prices. The same work costs the same on every machine.
+	Fuel uint64
 	// LogBytes caps what the guest may log.
 	LogBytes int
 }
@@ -38,6 +41,8 @@ func (l Limits) WithDefaults() Limits {
 type Usage struct {
 	// Init is the time to a guest that is ready, Exec the time in the guest.
 	Init, Exec time.Duration
+	// Fuel is what the guest's work cost.
+	Fuel uint64
 	// MemoryBytes is the largest size of the linear memory.
 	MemoryBytes int64
 	// LogBytes is what the guest logged, cut at its limit.

@@ -20,10 +20,15 @@ var (
 
 // CheckHeader tells a core module from everything else. The error says what was
 // found and what to do about it.
-func CheckHeader(module []byte) error {
+func CheckHeader(module []byte) error { return checkHeader(module, ModuleBytes) }
+
+func checkHeader(module []byte, limit uint64) error {
 	switch {
-	case len(module) > ModuleBytes:
-		return fmt.Errorf("the module has %d bytes, the limit is %d: strip debug information (-s) or split the function", len(module), ModuleBytes)
+	case uint64(len(module)) > limit:
+		return &Error{
+			Function: -1, Cap: "ModuleBytes", Value: uint64(len(module)), Limit: limit,
+			Message: fmt.Sprintf("the module has %d bytes, the limit is %d: strip debug information (-s) or split the function", len(module), limit),
+		}
 	case len(module) < 8 || !bytes.Equal(module[:4], magic):
 		return errors.New(`not a WebAssembly module (it does not begin with "\0asm"): build the function for wasm32-wasip1`)
 	case bytes.Equal(module[6:8], component):

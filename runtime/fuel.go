@@ -1,0 +1,94 @@
+package runtime
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/runtime/limits"
+	"github.com/cloche-run/cloche/runtime/wasm"
+)
+
+// slice is the fuel that a guest gets at a time: some 25 µs of computing, a few
+// milliseconds of waiting for memory at worst. Between two slices the guest is
+// in Go code, where the scheduler and the collector can have the thread.
+const slice = 250_000
+
+// meter is the fuel of one invocation: what it cost so far, and when it ends.
+// Every rewritten guest asks it for fuel, and thereby whether it may go on.
+type meter struct {
+	ctx      context.Context
+	deadline time.Time // zero for none
+	budget   int64
+
+	used, granted int64
+	late          bool // the guest was stopped at its deadline
+}
+
+func newMeter(ctx context.Context, budget uint64) *meter {
+	m := &meter{ctx: ctx, budget: math.MaxInt64 / 2}
+	m.deadline, _ = ctx.Deadline()
+	if budget > 0 && budget < uint64(m.budget) {
+		m.budget = int64(budget)
+	}
+	return m
+}
+
+// refuel takes back what is left of the last grant and makes another, of at
+// least need. It does not return to a guest that may not go on.
+func (m *meter) refuel(left, need int64) int64 {
+	m.used += m.granted - left
+	m.granted = 0
+	if m.late = !m.deadline.IsZero() && !time.Now().Before(m.deadline); m.late || m.ctx.Err() != nil {
+		panic(errOver)
+	}
+	if m.used >= m.budget || need > m.budget-m.used {
+		panic(limits.Trapf(abi.FaultFuel, "out of fuel: the limit is %d", m.budget))
+	}
+	m.granted = max(min(slice, m.budget-m.used), need)
+	return m.granted
+}
+
+// errOver ends a guest whose time is over.
+var errOver = limits.Trapf(abi.FaultCanceled, "the invocation is over")
+
+// spent is the fuel that instance has used, exact once it has returned.
+func (m *meter) spent(instance api.Module) uint64 {
+	if instance == nil || m.granted == 0 {
+		return uint64(m.used) // it never asked, or was refused
+	}
+	left := int64(instance.ExportedGlobal(wasm.FuelExport).Get())
+	return uint64(m.used + max(m.granted-left, 0))
+}
+
+type meterKey struct{}
+
+// metered carries the meter to the import of rewritten guests.
+type metered struct {
+	context.Context
+	meter *meter
+}
+
+// Value implements context.Context.
+func (c metered) Value(key any) any {
+	if key == (meterKey{}) {
+		return c.meter
+	}
+	return c.Context.Value(key)
+}
+
+// instantiateFuel adds the function that rewritten modules import.
+func instantiateFuel(ctx context.Context, rt wazero.Runtime) error {
+	const i64 = api.ValueTypeI64
+	_, err := rt.NewHostModuleBuilder(wasm.FuelModule).NewFunctionBuilder().
+		WithGoFunction(api.GoFunc(func(ctx context.Context, stack []uint64) {
+			m := ctx.Value(meterKey{}).(*meter)
+			stack[0] = uint64(m.refuel(int64(stack[0]), int64(stack[1])))
+		}), []api.ValueType{i64, i64}, []api.ValueType{i64}).
+		Export(wasm.RefuelImport).Instantiate(ctx)
+	return err
+}

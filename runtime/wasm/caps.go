@@ -1,0 +1,85 @@
+package wasm
+
+// Caps bound what a module may hold, so that neither reading nor compiling it
+// can be made expensive: the cost of an engine's compiler grows faster than the
+// module (quadratic in the blocks of a function). Every cap is inclusive. What
+// real modules reach is written beside each; RATIONALE.md says where the values
+// come from. Only an operator raises them.
+type Caps struct {
+	ModuleBytes uint64 // 30.6 MB: Ruby with its library
+
+	Types   uint64 // 228
+	Params  uint64 // per function type, 45
+	Results uint64 // per function type, 1
+
+	Imports   uint64 // 123
+	Functions uint64 // defined and imported, 19 852
+	Tables    uint64
+	Memories  uint64 // wasm 2.0 has at most one
+	Globals   uint64 // 1 657
+	Exports   uint64 // 1 560
+	Elements  uint64 // element segments
+	// ElementItems counts the items of all element segments, 8 775.
+	ElementItems uint64
+	DataSegments uint64 // 42 218
+	// NameBytes is the length of one imported or exported name.
+	NameBytes uint64
+
+	// TableEntries is the size that all tables start with together, and the
+	// maximum that Rewrite gives each.
+	TableEntries uint64
+	// GrowingTables is how many tables a module's table.grow may name.
+	GrowingTables uint64
+	// MemoryPages is the size the memory may start with, in pages of 64 KiB.
+	MemoryPages uint64
+
+	BodyBytes    uint64 // of one function, 266 kB
+	Instructions uint64 // of one function
+	Locals       uint64 // of one function, with its parameters, 1 230
+	TotalLocals  uint64 // of all functions
+	// Nesting is the depth of blocks, loops and ifs in a function, 804.
+	Nesting uint64
+	// LoopNesting is the depth of loops alone: rewriting and compiling a nest
+	// of loops costs far more than one of blocks.
+	LoopNesting uint64
+	Loops       uint64 // of one function
+	// Branches counts block, loop, if and br_if of one function.
+	Branches uint64
+	// TableTargets is the length of one br_table, 1 144; TotalTargets of all in
+	// one function.
+	TableTargets uint64
+	TotalTargets uint64
+}
+
+// DefaultCaps let every real module pass that was tried.
+func DefaultCaps() Caps {
+	return Caps{
+		ModuleBytes:   ModuleBytes,
+		Types:         10_000,
+		Params:        1_000,
+		Results:       1_000,
+		Imports:       1_000,
+		Functions:     50_000,
+		Tables:        16,
+		Memories:      1,
+		Globals:       100_000,
+		Exports:       10_000,
+		Elements:      1_000,
+		ElementItems:  200_000,
+		DataSegments:  100_000,
+		NameBytes:     100_000,
+		TableEntries:  100_000,
+		GrowingTables: 1,
+		MemoryPages:   16_384,
+		BodyBytes:     1 << 20,
+		Instructions:  250_000,
+		Locals:        5_000,
+		TotalLocals:   2_000_000,
+		Nesting:       1_500,
+		LoopNesting:   64,
+		Loops:         1_000,
+		Branches:      8_000,
+		TableTargets:  10_000,
+		TotalTargets:  20_000,
+	}
+}

@@ -1,0 +1,311 @@
+package wasm
+
+import (
+	"math"
+
+	"github.com/cloche-run/cloche/abi"
+)
+
+// RewriterVersion changes whenever the same module becomes other bytes or its
+// work costs other fuel: make it part of what a cache of rewritten or compiled
+// modules is keyed by.
+const RewriterVersion = 1
+
+// What a rewritten module shares with its host.
+const (
+	// FuelModule and RefuelImport name the function that a rewritten module
+	// imports, (left i64, need i64) -> i64: see Rewrite.
+	FuelModule   = abi.ExportPrefix + "fuel"
+	RefuelImport = "refuel"
+	// FuelExport is the mutable i64 global that holds the fuel that is left.
+	FuelExport = abi.ExportPrefix + "fuel"
+)
+
+// Options change how a module is rewritten. The zero value is for use.
+type Options struct {
+	// PieceBytes is how much memory one uninterrupted step of a bulk operation
+	// may touch; a multiple of 16, 256 KiB if zero.
+	PieceBytes uint32
+}
+
+// Rewrite returns the module with its work metered. An engine must have found
+// the original valid: what is not may become so.
+//
+// Every basic block takes its cost off a counter before it runs; functions and
+// loops check the counter when they are entered. When it cannot pay, they call
+// refuel(left, need), which returns the new counter, at least need, or does not
+// return. The guest starts with an empty counter, so the first check asks.
+// In a few places the check comes after the charge: left is then negative and
+// need is 0. The fuel used so far is what refuel returned, less the left it was
+// given, summed; plus the last grant less FuelExport once the guest stopped.
+// That is exact when it returned. When it trapped, what a function charged since
+// it last called, was refuelled or returned may be missing: less than a grant,
+// and the same each time for the same grants.
+//
+// Large memory operations are done in pieces with a check between them. The same
+// module always becomes the same bytes. Custom sections are dropped.
+func Rewrite(m *Module, o Options) ([]byte, error) {
+	w := &rewriter{module: m, pieces: o.PieceBytes, helperIndex: map[helperKey]int{}, typeOf: map[string]int{}}
+	if w.pieces == 0 {
+		w.pieces = pieceBytes
+	}
+	for i := len(m.types) - 1; i >= 0; i-- {
+		w.typeOf[string(m.types[i].all.of(m.bytes))] = i // the first of equal ones
+	}
+	return w.write()
+}
+
+type rewriter struct {
+	module *Module
+	pieces uint32
+
+	types  [][]byte       // appended ones
+	typeOf map[string]int // by encoding; never iterated
+	// helpers are appended functions, in the order in which they were needed.
+	helpers     [][]byte
+	helperIndex map[helperKey]int
+}
+
+// fuelGlobal is the last global, refuelIndex the last imported function.
+func (w *rewriter) fuelGlobal() uint32  { return uint32(len(w.module.globals)) }
+func (w *rewriter) refuelIndex() uint32 { return uint32(w.module.importedFunctions) }
+
+// function maps a function of the original.
+func (w *rewriter) function(index uint32) uint32 {
+	if index >= w.refuelIndex() {
+		index++
+	}
+	return index
+}
+
+func (w *rewriter) hasParams(s signature) bool {
+	if s.typeIndex < 0 {
+		return false
+	}
+	t := w.module.types[s.typeIndex]
+	return t.params.end > t.params.start
+}
+
+func (s signature) bytes(module []byte) []byte { return module[s.start:s.end] }
+
+// resultType encodes the type of a block that leaves a function's results.
+func (w *rewriter) resultType(t functionType) []byte {
+	switch results := t.results.of(w.module.bytes); len(results) {
+	case 0:
+		return []byte{voidType}
+	case 1:
+		return results
+	default:
+		return appendSigned(nil, int64(w.typeIndex(nil, results)))
+	}
+}
+
+// typeIndex finds or appends a function type.
+func (w *rewriter) typeIndex(params, results []byte) int {
+	t := append([]byte{funcType}, appendUnsigned(nil, uint64(len(params)))...)
+	t = append(t, params...)
+	t = appendUnsigned(t, uint64(len(results)))
+	t = append(t, results...)
+	index, ok := w.typeOf[string(t)]
+	if !ok {
+		index = len(w.module.types) + len(w.types)
+		w.types = append(w.types, t)
+		w.typeOf[string(t)] = index
+	}
+	return index
+}
+
+// write puts the module together. The code comes first: it may need more types.
+func (w *rewriter) write() ([]byte, error) {
+	refuelType := w.typeIndex([]byte{typeI64, typeI64}, []byte{typeI64})
+	code, err := w.code()
+	if err != nil {
+		return nil, err
+	}
+	var helperTypes []byte
+	for range w.helpers {
+		helperTypes = appendUnsigned(helperTypes, uint64(w.typeIndex([]byte{typeI32, typeI32, typeI32}, nil)))
+	}
+	refuel := appendName(appendName(nil, FuelModule), RefuelImport)
+	refuel = append(refuel, kindFunction)
+	refuel = appendUnsigned(refuel, uint64(refuelType))
+	fuel := append(appendName(nil, FuelExport), kindGlobal)
+	fuel = appendUnsigned(fuel, uint64(w.fuelGlobal()))
+
+	out := make([]byte, 0, len(w.module.bytes)+len(code)/4)
+	out = append(out, w.module.bytes[:8]...)
+	for _, id := range sectionOrder {
+		var content []byte
+		switch id {
+		case sectionType:
+			content = w.appended(id, len(w.types), concat(w.types))
+		case sectionImport:
+			content = w.appended(id, 1, refuel)
+		case sectionFunction:
+			content = w.appended(id, len(w.helpers), helperTypes)
+		case sectionTable:
+			content = w.tables()
+		case sectionGlobal:
+			content = w.patched(id, 1, []byte{typeI64, 1, opI64Const, 0, opEnd})
+		case sectionExport:
+			content = w.patched(id, 1, fuel)
+		case sectionElement:
+			content = w.patched(id, 0, nil)
+		case sectionStart:
+			content = w.start()
+		case sectionCode:
+			content = code
+		default:
+			content = w.module.sections[id].of(w.module.bytes)
+		}
+		if len(content) > 0 {
+			out = append(out, byte(id))
+			out = appendUnsigned(out, uint64(len(content)))
+			out = append(out, content...)
+		}
+	}
+	return out, nil
+}
+
+// entries splits a section into its count and the rest.
+func (w *rewriter) entries(id int) (count uint64, rest span) {
+	if !w.module.has(id) {
+		return 0, span{}
+	}
+	r := w.module.reader(id)
+	count = uint64(r.u32())
+	return count, span{r.pos, r.end}
+}
+
+// appended returns a section with more entries at its end, nil if it is empty.
+func (w *rewriter) appended(id, more int, entries []byte) []byte {
+	count, rest := w.entries(id)
+	if count+uint64(more) == 0 {
+		return nil
+	}
+	out := appendUnsigned(nil, count+uint64(more))
+	out = append(out, rest.of(w.module.bytes)...)
+	return append(out, entries...)
+}
+
+// patched is appended with function indices mapped.
+func (w *rewriter) patched(id, more int, entries []byte) []byte {
+	count, rest := w.entries(id)
+	if count+uint64(more) == 0 {
+		return nil
+	}
+	p := &patch{rewriter: w, from: rest.start}
+	p.out = appendUnsigned(nil, count+uint64(more))
+	if count > 0 {
+		w.visit(id, p)
+	}
+	p.out = append(p.out, w.module.bytes[p.from:rest.end]...)
+	return append(p.out, entries...)
+}
+
+// patch copies a section and replaces the function indices in it.
+type patch struct {
+	rewriter *rewriter
+	out      []byte
+	from     int // what comes before was copied
+}
+
+func (p *patch) function(index uint32, s span) {
+	p.out = append(p.out, p.rewriter.module.bytes[p.from:s.start]...)
+	p.out = appendUnsigned(p.out, uint64(p.rewriter.function(index)))
+	p.from = s.end
+}
+
+// visit shows a section's function indices to p. Read has found it well-formed.
+func (w *rewriter) visit(id int, p *patch) {
+	m, r := w.module, w.module.reader(id)
+	if id == sectionElement {
+		m.readElements(r, p)
+		return
+	}
+	for n := r.u32(); n > 0 && r.err == nil; n-- {
+		if id == sectionGlobal {
+			r.globalType()
+			m.constant(r, p)
+			continue
+		}
+		r.name(math.MaxUint64)
+		start := r.pos
+		if kind, index := m.exportedIndex(r); kind == kindFunction {
+			p.function(index, span{start + 1, r.pos})
+		}
+	}
+}
+
+// tables gives each table a maximum, so that growing them is bounded.
+func (w *rewriter) tables() []byte {
+	count, _ := w.entries(sectionTable)
+	if count == 0 {
+		return nil
+	}
+	out := appendUnsigned(nil, count)
+	for _, t := range w.module.tables {
+		if t.imported {
+			continue
+		}
+		if limit := w.module.caps.TableEntries; limit < math.MaxUint32 && (!t.hasMax || uint64(t.max) > limit) {
+			t.max, t.hasMax = uint32(limit), true
+		}
+		out = append(out, t.element, 0)
+		if t.hasMax {
+			out[len(out)-1] = 1
+		}
+		out = appendUnsigned(out, uint64(t.min))
+		if t.hasMax {
+			out = appendUnsigned(out, uint64(t.max))
+		}
+	}
+	return out
+}
+
+func (w *rewriter) start() []byte {
+	if !w.module.has(sectionStart) {
+		return nil
+	}
+	index := w.module.reader(sectionStart).u32()
+	return appendUnsigned(nil, uint64(w.function(index)))
+}
+
+// code writes all bodies and the helpers they need.
+func (w *rewriter) code() ([]byte, error) {
+	m := w.module
+	var all []byte
+	p := &planner{module: m, pieces: w.pieces}
+	e := &emitter{rewriter: w}
+	for i := range m.bodies {
+		r, b := m.bodyReader(i)
+		plan := p.run(r)
+		if r.err != nil {
+			return nil, r.err // Read has seen these bytes: they were changed since
+		}
+		r, b = m.bodyReader(i)
+		text := e.body(r, b, plan)
+		all = appendUnsigned(all, uint64(len(text)))
+		all = append(all, text...)
+	}
+	for _, text := range w.helpers {
+		all = appendUnsigned(all, uint64(len(text)))
+		all = append(all, text...)
+	}
+	count := len(m.bodies) + len(w.helpers)
+	if count == 0 {
+		return nil, nil
+	}
+	return append(appendUnsigned(nil, uint64(count)), all...), nil
+}
+
+func appendName(out []byte, name string) []byte {
+	return append(appendUnsigned(out, uint64(len(name))), name...)
+}
+
+func concat(parts [][]byte) (out []byte) {
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}

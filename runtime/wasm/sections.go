@@ -1,0 +1,195 @@
+package wasm
+
+// The smallest entries of each section, in bytes: what a claimed count must find.
+const (
+	minType    = 3 // form, two empty vectors
+	minImport  = 4 // two empty names, kind, index
+	minTable   = 3 // type, flags, minimum
+	minMemory  = 2 // flags, minimum
+	minGlobal  = 5 // type, mutability, ref.null, end
+	minExport  = 3 // an empty name, kind, index
+	minElement = 2 // flags 5: type, an empty vector
+	minItem    = 1 // a function index
+	minBody    = 3 // length, no locals, end
+	minData    = 2 // flags 1, an empty vector
+)
+
+// Kinds of imports and exports.
+const (
+	kindFunction = iota
+	kindTable
+	kindMemory
+	kindGlobal
+	kindTag
+)
+
+func (m *Module) readTypes(r *reader) {
+	n := r.count("the number of types", "Types", m.caps.Types, minType)
+	m.maxima.Types = uint64(n)
+	for ; n > 0 && r.err == nil; n-- {
+		m.types = append(m.types, m.functionType(r))
+	}
+}
+
+func (m *Module) readImports(r *reader) {
+	n := r.count("the number of imports", "Imports", m.caps.Imports, minImport)
+	m.maxima.Imports = uint64(n)
+	for ; n > 0 && r.err == nil; n-- {
+		start := r.pos
+		module := r.name(m.caps.NameBytes)
+		r.name(m.caps.NameBytes)
+		if r.err == nil && reserved(module) {
+			r.fail(start, "%s", reservedMessage("import from", module))
+			return
+		}
+		m.readImport(r)
+	}
+}
+
+func (m *Module) readImport(r *reader) {
+	start := r.pos
+	switch kind := r.byte(); kind {
+	case kindFunction:
+		m.addFunction(r)
+		m.importedFunctions++
+	case kindTable:
+		t := r.tableType()
+		t.imported = true
+		m.addTable(r, start, t)
+	case kindMemory:
+		m.addMemory(r, start)
+	case kindGlobal:
+		g := r.globalType()
+		g.imported = true
+		m.globals = append(m.globals, g)
+	case kindTag:
+		r.fail(start, "exception handling is not supported")
+	default:
+		r.fail(start, "import kind %d is unknown", kind)
+	}
+}
+
+func (m *Module) addFunction(r *reader) {
+	m.functions = append(m.functions, r.index("type", len(m.types)))
+}
+
+// addTable counts a table in; the sizes of all together are capped.
+func (m *Module) addTable(r *reader, start int, t tableType) {
+	m.tables = append(m.tables, t)
+	var entries uint64
+	for _, t := range m.tables {
+		entries += uint64(t.min)
+	}
+	r.within(start, "the number of tables", uint64(len(m.tables)), "Tables", m.caps.Tables)
+	r.within(start, "the size of all tables", entries, "TableEntries", m.caps.TableEntries)
+}
+
+// maxMemoryPages is the largest linear memory there can be: 4 GiB.
+const maxMemoryPages = 65_536
+
+func (m *Module) addMemory(r *reader, start int) {
+	l := r.limits("memory")
+	m.memories = append(m.memories, l)
+	if r.err == nil && (l.min > maxMemoryPages || l.max > maxMemoryPages) {
+		r.fail(start, "a memory of more than %d pages", maxMemoryPages)
+	}
+	r.within(start, "the number of memories", uint64(len(m.memories)), "Memories", m.caps.Memories)
+	r.within(start, "the initial memory, in pages,", uint64(l.min), "MemoryPages", m.caps.MemoryPages)
+}
+
+func (m *Module) readFunctions(r *reader) {
+	start := r.pos
+	n := r.count("the number of functions", "Functions", m.caps.Functions, 1)
+	r.within(start, "the number of functions, with imports,", uint64(n+m.importedFunctions), "Functions", m.caps.Functions)
+	for ; n > 0 && r.err == nil; n-- {
+		m.addFunction(r)
+	}
+	m.maxima.Functions = uint64(len(m.functions))
+}
+
+func (m *Module) readTables(r *reader) {
+	n := r.count("the number of tables", "Tables", m.caps.Tables, minTable)
+	for ; n > 0 && r.err == nil; n-- {
+		start := r.pos
+		m.addTable(r, start, r.tableType())
+	}
+}
+
+func (m *Module) readMemories(r *reader) {
+	n := r.count("the number of memories", "Memories", m.caps.Memories, minMemory)
+	for ; n > 0 && r.err == nil; n-- {
+		m.addMemory(r, r.pos)
+	}
+}
+
+func (m *Module) readGlobals(r *reader) {
+	start := r.pos
+	n := r.count("the number of globals", "Globals", m.caps.Globals, minGlobal)
+	r.within(start, "the number of globals, with imports,", uint64(n+len(m.globals)), "Globals", m.caps.Globals)
+	for ; n > 0 && r.err == nil; n-- {
+		g := r.globalType()
+		m.constant(r, nil)
+		m.globals = append(m.globals, g)
+	}
+	m.maxima.Globals = uint64(len(m.globals))
+}
+
+func (m *Module) readExports(r *reader) {
+	n := r.count("the number of exports", "Exports", m.caps.Exports, minExport)
+	m.maxima.Exports = uint64(n)
+	seen := map[string]bool{}
+	for ; n > 0 && r.err == nil; n-- {
+		start := r.pos
+		name := r.name(m.caps.NameBytes)
+		m.exportedIndex(r)
+		switch {
+		case r.err != nil:
+		case reserved(name):
+			r.fail(start, "%s", reservedMessage("export", name))
+		case seen[name]:
+			r.fail(start, "export %.100q comes twice", name)
+		}
+		seen[name] = true
+	}
+}
+
+// exportedIndex reads what an export names.
+func (m *Module) exportedIndex(r *reader) (kind byte, index uint32) {
+	start := r.pos
+	switch kind = r.byte(); kind {
+	case kindFunction:
+		index = r.index("function", len(m.functions))
+	case kindTable:
+		index = r.index("table", len(m.tables))
+	case kindMemory:
+		index = r.index("memory", len(m.memories))
+	case kindGlobal:
+		index = r.index("global", len(m.globals))
+	case kindTag:
+		r.fail(start, "exception handling is not supported")
+	default:
+		r.fail(start, "export kind %d is unknown", kind)
+	}
+	return kind, index
+}
+
+func (m *Module) readData(r *reader) {
+	n := r.count("the number of data segments", "DataSegments", m.caps.DataSegments, minData)
+	m.maxima.DataSegments = uint64(n)
+	for ; n > 0 && r.err == nil; n-- {
+		start := r.pos
+		switch flags := r.u32(); {
+		case r.err != nil:
+		case flags == 0, flags == 2:
+			if flags == 2 {
+				r.index("memory", len(m.memories))
+			}
+			m.needMemory(r, start)
+			m.constant(r, nil)
+		case flags > 2:
+			r.fail(start, "flags %#x of a data segment are unknown", flags)
+		}
+		s := r.skip(uint64(r.u32()))
+		m.dataBytes = append(m.dataBytes, s.end-s.start)
+	}
+}
