@@ -57,6 +57,9 @@ const (
 	HeaderSiteID       = "x-nf-site-id"
 )
 
+// HeaderFuel is set on a response, in dev: what the invocation cost.
+const HeaderFuel = "x-cloche-fuel"
+
 // Prefixes of inbound headers that never come from a client.
 const (
 	HeaderPrefixNetlify = "x-nf-"

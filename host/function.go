@@ -83,6 +83,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, old *fun
 		Limits: runtime.Limits{
 			MemoryPages: uint32(f.settings.MemoryBytes / abi.PageBytes),
 			Timeout:     f.settings.Timeout,
+			Fuel:        f.settings.Fuel,
 		},
 		Env: f.variables,
 		Log: h.guestLog(f.name),

@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cloche-run/cloche/abi"
@@ -44,8 +46,21 @@ func (h *Host) run(ctx context.Context, f *function, req *abi.Request, resp *abi
 	req.Function = f.name
 	r := record{host: h, function: f, request: req, response: resp, began: time.Now()}
 	err := r.invoke(ctx)
+	h.sign(&r)
 	r.done(ctx, err)
 	return r, err
+}
+
+// sign takes the headers out of an answer that only the host gives, and in dev
+// says what it cost.
+func (h *Host) sign(r *record) {
+	r.response.Header = slices.DeleteFunc(r.response.Header, func(f abi.Field) bool {
+		const prefix = abi.HeaderPrefixCloche
+		return len(f.Name) >= len(prefix) && abi.EqualFold(f.Name[:len(prefix)], prefix)
+	})
+	if h.options.Dev {
+		r.response.Header.Add(abi.HeaderFuel, strconv.FormatUint(r.usage.Fuel, 10))
+	}
 }
 
 func (r *record) invoke(ctx context.Context) error {

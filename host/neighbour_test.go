@@ -209,3 +209,18 @@ func TestReloadKeepsAFunctionsLastGoodVersion(t *testing.T) {
 		t.Error("a site without functions was taken")
 	}
 }
+
+func TestFuelIsLimitedAndShown(t *testing.T) {
+	s := newSite(t, "[functions.less]\nfuel = 100000\n")
+	s.function("hello", tck.Guest)
+	s.function("less", tck.Guest)
+	v := s.serve(host.Options{Dev: true})
+	_, _, first, _ := v.get(t.Context(), "hello", "files")
+	_, _, again, _ := v.get(t.Context(), "hello", "files")
+	if first.Get("x-cloche-fuel") == "" || first.Get("x-cloche-fuel") != again.Get("x-cloche-fuel") {
+		t.Errorf("fuel %q, then %q", first.Get("x-cloche-fuel"), again.Get("x-cloche-fuel"))
+	}
+	if status, body := v.mustGet("less", "spin"); status != 504 || !strings.Contains(body, "Sandbox.FuelExhausted") {
+		t.Errorf("out of fuel: %d %s", status, body)
+	}
+}

@@ -142,6 +142,6 @@ func (p private) logged(r *record) (records []logs.Record) {
 func (r *record) took() admin.Usage {
 	return admin.Usage{
 		Queue: admin.Millis(r.queue), Init: admin.Millis(r.usage.Init), Exec: admin.Millis(r.usage.Exec),
-		MemoryBytes: r.usage.MemoryBytes, LogBytes: r.usage.LogBytes,
+		MemoryBytes: r.usage.MemoryBytes, Fuel: r.usage.Fuel, LogBytes: r.usage.LogBytes,
 	}
 }

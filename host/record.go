@@ -35,16 +35,17 @@ func (r *record) done(ctx context.Context, err error) {
 	if status >= 500 {
 		level = slog.LevelError
 	}
-	attrs := [8]slog.Attr{
+	attrs := [9]slog.Attr{
 		slog.String("function", r.function.name),
 		slog.String("request", r.request.ID),
 		slog.String("method", r.request.Method),
 		slog.String("path", r.request.Path),
 		slog.Int("status", status),
 		slog.Duration("duration", time.Since(r.began)),
+		slog.Uint64("fuel", r.usage.Fuel),
 		slog.Int64("memory", r.usage.MemoryBytes),
 	}
-	n := 7
+	n := 8
 	if err != nil {
 		attrs[n] = slog.String("error", describe(err))
 		n++
@@ -56,7 +57,7 @@ func (r *record) done(ctx context.Context, err error) {
 // count adds the invocation to the metrics and, if the guest was called, to the bill.
 func (r *record) count(err error) {
 	fault := abi.Fault("")
-	counters := usage.Counters{Invocations: 1, RunTime: r.usage.Exec}
+	counters := usage.Counters{Invocations: 1, RunTime: r.usage.Exec, Fuel: r.usage.Fuel}
 	if err != nil {
 		fault, counters.Errors = faultOf(err), 1
 	}
@@ -65,7 +66,8 @@ func (r *record) count(err error) {
 		return
 	}
 	r.function.metrics.Done(admin.Invocation{
-		Fault: fault, Queue: r.queue, Init: r.usage.Init, Exec: r.usage.Exec, MemoryBytes: r.usage.MemoryBytes,
+		Fault: fault, Queue: r.queue, Init: r.usage.Init, Exec: r.usage.Exec,
+		MemoryBytes: r.usage.MemoryBytes, Fuel: r.usage.Fuel,
 	})
 	r.host.usage.Add(r.function.name, counters)
 }

@@ -156,8 +156,8 @@ func printAnswer(cmd *cobra.Command, a admin.Answer, include bool) error {
 	if colored(os.Stdout) && len(a.Body) > 0 && a.Body[len(a.Body)-1] != '\n' {
 		fmt.Fprintln(out)
 	}
-	fmt.Fprintln(aside, paint(os.Stderr, dim, fmt.Sprintf("%d in %s, %s of memory", a.Status,
-		(time.Duration(a.Usage.Init)+time.Duration(a.Usage.Exec)).Round(10*time.Microsecond), bytesText(a.Usage.MemoryBytes))))
+	fmt.Fprintln(aside, paint(os.Stderr, dim, fmt.Sprintf("%d in %s, %d fuel, %s of memory", a.Status,
+		(time.Duration(a.Usage.Init)+time.Duration(a.Usage.Exec)).Round(10*time.Microsecond), a.Usage.Fuel, bytesText(a.Usage.MemoryBytes))))
 	if a.Status >= 400 {
 		return fmt.Errorf("the function answered %d", a.Status)
 	}

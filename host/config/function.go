@@ -21,6 +21,10 @@ const (
 	MinMemoryBytes = abi.PageBytes
 	MaxMemoryBytes = 4 << 30
 
+	// MinFuel and MaxFuel bound a limit of fuel. A unit is some 0.1 ns of work.
+	MinFuel = 1
+	MaxFuel = 1 << 53
+
 	// DefaultConcurrency is how many invocations of a function run at once. Each
 	// reserves the addresses of its whole memory: MaxConcurrency of the largest
 	// take 16 TiB of the 128 TiB that a process has.
@@ -46,6 +50,8 @@ type Function struct {
 	// MemoryBytes is the most that the guest's linear memory may grow to, a
 	// multiple of abi.PageBytes.
 	MemoryBytes int64
+	// Fuel is what one invocation may cost; 0 is no limit.
+	Fuel uint64
 	// Concurrency is how many invocations run at once.
 	Concurrency int
 	// Queue is how many more may wait.
@@ -95,6 +101,9 @@ func (s settings) function(name string) Function {
 	}
 	set(&f.Timeout, s.timeout)
 	set(&f.MemoryBytes, s.memoryBytes)
+	if s.fuel != nil {
+		f.Fuel = uint64(*s.fuel)
+	}
 	set(&f.Concurrency, s.concurrency)
 	set(&f.Queue, s.queue)
 	set(&f.Protocol, s.protocol)
@@ -106,6 +115,7 @@ func (s settings) function(name string) Function {
 type settings struct {
 	timeout     *time.Duration
 	memoryBytes *int64
+	fuel        *int
 	concurrency *int
 	queue       *int
 	background  *bool
@@ -118,6 +128,7 @@ func (t table) settings() settings {
 	return settings{
 		timeout:     t.duration("timeout", MinTimeout, MaxTimeout),
 		memoryBytes: t.size("memory", MinMemoryBytes, MaxMemoryBytes),
+		fuel:        t.count("fuel", MinFuel, MaxFuel),
 		concurrency: t.count("concurrency", MinConcurrency, MaxConcurrency),
 		queue:       t.count("queue", MinQueue, MaxQueue),
 		background:  t.boolean("background"),
@@ -130,6 +141,7 @@ func (t table) settings() settings {
 func (s *settings) override(o settings) {
 	replace(&s.timeout, o.timeout)
 	replace(&s.memoryBytes, o.memoryBytes)
+	replace(&s.fuel, o.fuel)
 	replace(&s.concurrency, o.concurrency)
 	replace(&s.queue, o.queue)
 	replace(&s.background, o.background)

@@ -18,10 +18,10 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 		name, toml string
 		want       []config.Warning
 	}{
-		{"a planned setting", "[functions]\nfuel = 1000", []config.Warning{{2, "functions.fuel", notYet}}},
+		{"a planned setting", "[functions]\nschedule = 1000", []config.Warning{{2, "functions.schedule", notYet}}},
 		{
-			"a planned setting of two functions", "[functions.b]\nfuel = 1\n[functions.a]\nfuel = 1",
-			[]config.Warning{{2, "functions.b.fuel", notYet}, {4, "functions.a.fuel", notYet}},
+			"a planned setting of two functions", "[functions.b]\ntmp = 1\n[functions.a]\ntmp = 1",
+			[]config.Warning{{2, "functions.b.tmp", notYet}, {4, "functions.a.tmp", notYet}},
 		},
 		{
 			"many redirects", "[[redirects]]\nfrom = 'a'\n[redirects.headers]\nX = 'y'\n[[redirects]]\nfrom = 'b'",

@@ -124,11 +124,8 @@ func ours(name string) bool {
 			return true
 		}
 	}
-	return begins(name, abi.HeaderPrefixNetlify) || begins(name, abi.HeaderPrefixCloche)
-}
-
-func begins(name, prefix string) bool {
-	return len(name) >= len(prefix) && abi.EqualFold(name[:len(prefix)], prefix)
+	return len(name) >= len(abi.HeaderPrefixNetlify) &&
+		abi.EqualFold(name[:len(abi.HeaderPrefixNetlify)], abi.HeaderPrefixNetlify)
 }
 
 // named reports whether a Connection field names another: that one is meant for
