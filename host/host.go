@@ -49,6 +49,9 @@ type Options struct {
 	// Concurrency and Queue bound the invocations of all functions together; a
 	// negative Queue is none.
 	Concurrency, Queue int
+	// Compiler is the command that compiles modules apart: one that calls Compile.
+	// Without it this process does.
+	Compiler []string
 	// LogBytes bounds the log in Data.
 	LogBytes int64
 	// Drain is how long running requests may take at shutdown; negative is not at all.
@@ -107,7 +110,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.usage, err = usage.Open(o.Data, h.log); err != nil {
 		return err
 	}
-	h.engine, err = runtime.New(ctx, runtime.Config{CacheDir: h.data.join("cache"), MemoryBudget: o.MemoryBudget})
+	h.engine, err = runtime.New(ctx, runtime.Config{CacheDir: h.data.join("cache"), Compiler: o.Compiler, MemoryBudget: o.MemoryBudget})
 	if err != nil {
 		return err
 	}
@@ -121,6 +124,10 @@ func (h *Host) open(ctx context.Context) (err error) {
 	}
 	return h.Reload(ctx)
 }
+
+// Compile is what the program behind Options.Compiler has to call; it returns
+// the exit code.
+func Compile(ctx context.Context) int { return runtime.Compile(ctx, os.Stdin, os.Stdout) }
 
 func (o Options) withDefaults() Options {
 	if o.Data == "" {

@@ -11,13 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
-	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/guest"
 	"github.com/cloche-run/cloche/runtime/limits"
 	"github.com/cloche-run/cloche/runtime/memory"
@@ -44,6 +42,13 @@ type Config struct {
 	// holds native code: it is made with mode 0700 and refused if others may
 	// write to it.
 	CacheDir string
+	// Compiler is the command line of a program that calls Compile with its
+	// standard streams. Modules are then read, checked, rewritten and compiled by
+	// it, with a limit of time (CompileTimeout) and memory (CompileBytes), and only
+	// loaded here, from CacheDir, which it needs. Without one this process does it
+	// all: that is for modules one trusts, since a hostile one can make a compiler
+	// take minutes or all memory.
+	Compiler []string
 	// MemoryBudget is what all guests may hold together, in bytes; 0 is no limit.
 	MemoryBudget int64
 }
@@ -54,7 +59,9 @@ type Engine struct {
 	cache  wazero.CompilationCache
 	budget *memory.Budget
 
-	cacheDir string
+	cacheDir  string
+	compiler  []string
+	compilers chan struct{} // as many as may run at a time
 }
 
 // features is WebAssembly 2.0 and what compilers emit beyond it. Exception
@@ -63,11 +70,17 @@ const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experi
 
 // New makes an Engine. Close it when the last invocation has ended.
 func New(ctx context.Context, config Config) (*Engine, error) {
+	if len(config.Compiler) > 0 && config.CacheDir == "" {
+		return nil, errors.New("runtime: a Compiler needs a CacheDir to leave its work in")
+	}
 	cache, err := openCache(config.CacheDir)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget)}
+	e := &Engine{
+		cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget),
+		compiler: config.Compiler, compilers: make(chan struct{}, compilerCount()),
+	}
 	e.wazero = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
 		WithCompilationCache(cache).
@@ -95,63 +108,6 @@ func (e *Engine) Close(ctx context.Context) error {
 	err := e.wazero.Close(ctx)
 	if cacheErr := e.cache.Close(ctx); err == nil {
 		err = cacheErr
-	}
-	return err
-}
-
-// compile admits, meters and compiles module, from the cache if it can. A cache
-// that is damaged, or whose disk is full, must not pass for a module that is not
-// valid: it is emptied and filled anew.
-func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (wazero.CompiledModule, error) {
-	metered, err := meterModule(ctx, module, caps)
-	if err != nil {
-		return nil, err
-	}
-	compiled, err := e.wazero.CompileModule(ctx, metered)
-	if err == nil {
-		return compiled, nil
-	}
-	if e.cacheDir == "" {
-		return nil, fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))
-	}
-	if err := emptyCache(e.cacheDir); err != nil {
-		return nil, fmt.Errorf("the cache of compiled code is damaged: %w: remove it", err)
-	}
-	if compiled, err = e.wazero.CompileModule(ctx, metered); err != nil {
-		return nil, fmt.Errorf("the cache of compiled code in %s fails: %w: free some space, or remove it", e.cacheDir, err)
-	}
-	return compiled, nil
-}
-
-// meterModule reads module without trusting it, has the interpreter find it
-// valid, and only then rewrites it: what is not valid may become so.
-func meterModule(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, error) {
-	read, err := wasm.Read(module, caps)
-	if err != nil {
-		return nil, err
-	}
-	if err := validate(ctx, read.Stripped()); err != nil {
-		return nil, fmt.Errorf("the module is not valid: %s", abi.Printable(err.Error(), messageBytes))
-	}
-	return wasm.Rewrite(read, wasm.Options{})
-}
-
-// messageBytes is what is shown of an error that a module caused.
-const messageBytes = 300
-
-// validate decodes and checks module without compiling it.
-func validate(ctx context.Context, module []byte) error {
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(features))
-	defer r.Close(ctx)
-	_, err := r.CompileModule(ctx, module)
-	return err
-}
-
-// emptyCache removes the files; wazero makes their directory only once.
-func emptyCache(dir string) (err error) {
-	files, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
-	for _, file := range files {
-		err = errors.Join(err, os.Remove(file))
 	}
 	return err
 }

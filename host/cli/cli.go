@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cloche-run/cloche/host"
 )
 
 // version is set by the build.
@@ -24,6 +26,9 @@ func Main(notices string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
+	if len(os.Args) == 2 && os.Args[1] == compileCommand {
+		return host.Compile(ctx)
+	}
 	err := newRoot(notices).ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -59,7 +59,7 @@ func (f *siteFlags) at(args []string) error {
 }
 
 func (f *siteFlags) options() host.Options {
-	return host.Options{Dir: f.dir, Data: f.data, Context: f.context, EnvFile: f.envFile, Env: f.env, Version: version}
+	return host.Options{Dir: f.dir, Data: f.data, Context: f.context, EnvFile: f.envFile, Env: f.env, Version: version, Compiler: compiler()}
 }
 
 // serveFlags are those of serve and dev.

@@ -65,7 +65,7 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 }
 
 func TestEveryKeyOfTheDesignIsKnown(t *testing.T) {
-	planned := "fuel retries retry_jitter max_age schedule on_success on_failure idempotency allow_hosts tmp limits " +
+	planned := "retries retry_jitter max_age schedule on_success on_failure idempotency allow_hosts tmp limits " +
 		"isolation included_files"
 	for _, key := range strings.Fields(planned) {
 		c := load(t, "[functions]\n"+key+" = 1", "")

@@ -1,0 +1,288 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/runtime/wasm"
+)
+
+// What compiling one module may take when a Compiler does it.
+const (
+	CompileTimeout = 60 * time.Second
+	// CompileBytes is the address space of the compiler, in bytes: 2 GiB for its
+	// work and as much for what a Go program reserves and does not use.
+	CompileBytes = 4 << 30
+)
+
+// compile returns the compiled code of module, metered. What it takes to get
+// there from a stranger's bytes happens elsewhere: see Config.Compiler.
+func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (wazero.CompiledModule, error) {
+	if err := wasm.CheckHeader(module); err != nil {
+		return nil, err
+	}
+	compiled, err := e.compileOnce(ctx, module, caps)
+	var refused *refusal
+	if err == nil || e.cacheDir == "" || errors.As(err, &refused) {
+		return compiled, err
+	}
+	// A cache that is damaged must not pass for a bad module: fill it anew.
+	if err := emptyCache(e.cacheDir); err != nil {
+		return nil, fmt.Errorf("the cache of compiled code is damaged: %w: remove it", err)
+	}
+	if compiled, err = e.compileOnce(ctx, module, caps); err != nil && !errors.As(err, &refused) {
+		err = fmt.Errorf("the cache of compiled code in %s fails: %w: free some space, or remove it", e.cacheDir, err)
+	}
+	return compiled, err
+}
+
+// refusal says why a module is not compiled; the cache has no part in it.
+type refusal struct{ error }
+
+func (e *Engine) compileOnce(ctx context.Context, module []byte, caps wasm.Caps) (wazero.CompiledModule, error) {
+	metered, err := e.metered(ctx, module, caps)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := e.wazero.CompileModule(ctx, metered)
+	if err != nil && e.cacheDir == "" {
+		return nil, &refusal{fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))}
+	}
+	return compiled, err
+}
+
+// metered returns module admitted, found valid, and metered: from the cache, or
+// by the compiler, which leaves it there.
+func (e *Engine) metered(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, error) {
+	if e.cacheDir == "" {
+		return meterModule(ctx, module, caps)
+	}
+	file := meteredFile(e.cacheDir, module, caps)
+	if metered, err := readSealed(file); err == nil {
+		return metered, nil
+	}
+	if len(e.compiler) > 0 {
+		if err := e.compileApart(ctx, module, caps); err != nil {
+			return nil, err
+		}
+		return readSealed(file)
+	}
+	metered, err := meterModule(ctx, module, caps)
+	if err != nil {
+		return nil, err
+	}
+	return metered, writeSealed(file, metered)
+}
+
+// meterModule reads module without trusting it, has the interpreter find it
+// valid, and only then rewrites it: what is not valid may become so.
+func meterModule(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, error) {
+	read, err := wasm.Read(module, caps)
+	if err != nil {
+		return nil, &refusal{err}
+	}
+	if err := validate(ctx, read.Stripped()); err != nil {
+		return nil, &refusal{fmt.Errorf("the module is not valid: %s", abi.Printable(err.Error(), messageBytes))}
+	}
+	metered, err := wasm.Rewrite(read, wasm.Options{})
+	if err != nil {
+		return nil, &refusal{err}
+	}
+	return metered, nil
+}
+
+// messageBytes is what is shown of an error that a module caused.
+const messageBytes = 300
+
+// validate decodes and checks module without compiling it.
+func validate(ctx context.Context, module []byte) error {
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(features))
+	defer r.Close(ctx)
+	_, err := r.CompileModule(ctx, module)
+	return err
+}
+
+// meteredFile is where the metered form of module is kept: keyed by its content
+// and by all that decides what it becomes.
+func meteredFile(dir string, module []byte, caps wasm.Caps) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %+v ", wasm.RewriterVersion, caps)
+	h.Write(module)
+	return filepath.Join(dir, "metered", hex.EncodeToString(h.Sum(nil)))
+}
+
+var errSeal = errors.New("runtime: the file is damaged")
+
+// readSealed reads a file that writeSealed wrote, whole.
+func readSealed(file string) ([]byte, error) {
+	sealed, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < sha256.Size {
+		return nil, errSeal
+	}
+	if sum := sha256.Sum256(sealed[sha256.Size:]); !bytes.Equal(sum[:], sealed[:sha256.Size]) {
+		return nil, errSeal
+	}
+	return sealed[sha256.Size:], nil
+}
+
+func writeSealed(file string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(file), "new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	sum := sha256.Sum256(content)
+	_, err = temporary.Write(append(sum[:], content...))
+	if err = errors.Join(err, temporary.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), file)
+}
+
+// emptyCache removes the files; wazero makes its directory only once.
+func emptyCache(dir string) (err error) {
+	files, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
+	for _, file := range files {
+		if removed := os.Remove(file); !errors.Is(removed, os.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}
+	return err
+}
+
+// order is what a compiler is told, on one line, before the module's bytes.
+type order struct {
+	CacheDir string
+	Caps     wasm.Caps
+}
+
+// outcome is what a compiler says when it is done.
+type outcome struct {
+	// Refused is what is wrong with the module; "" if it is in the cache.
+	Refused string
+}
+
+// compileApart has the compiler command put module into the cache.
+func (e *Engine) compileApart(ctx context.Context, module []byte, caps wasm.Caps) error {
+	e.compilers <- struct{}{}
+	defer func() { <-e.compilers }()
+	ctx, cancel := context.WithTimeout(ctx, CompileTimeout)
+	defer cancel()
+	line, err := json.Marshal(order{e.cacheDir, caps})
+	if err != nil {
+		return err
+	}
+	var said, aside bytes.Buffer
+	cmd := exec.CommandContext(ctx, e.compiler[0], e.compiler[1:]...)
+	cmd.Env = []string{"GOMAXPROCS=1"}
+	cmd.Stdin = io.MultiReader(bytes.NewReader(append(line, '\n')), bytes.NewReader(module))
+	cmd.Stdout, cmd.Stderr = &said, &capped{to: &aside, left: messageBytes}
+	cmd.WaitDelay = time.Second
+	bind(cmd)
+	runtime.LockOSThread() // a child bound to us dies with the thread that made it
+	err = cmd.Run()
+	runtime.UnlockOSThread()
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &refusal{fmt.Errorf("the module takes longer than %v to compile: make its functions smaller", CompileTimeout)}
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && !errors.As(err, &exit):
+		return &refusal{fmt.Errorf("the compiler cannot be run: %w", err)}
+	case err != nil:
+		return &refusal{fmt.Errorf("the module cannot be compiled within %d MiB: %s (%w)", CompileBytes>>20, firstLine(aside.String()), err)}
+	}
+	var o outcome
+	if err := json.Unmarshal(said.Bytes(), &o); err != nil {
+		return fmt.Errorf("runtime: compiler %s: %w", e.compiler[0], err)
+	}
+	if o.Refused != "" {
+		return &refusal{errors.New(o.Refused)}
+	}
+	return nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return abi.Printable(line, messageBytes)
+}
+
+// capped keeps the beginning of what is written.
+type capped struct {
+	to   *bytes.Buffer
+	left int
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	kept := p[:min(len(p), c.left)]
+	c.left -= len(kept)
+	c.to.Write(kept)
+	return len(p), nil
+}
+
+// Compile is the other side of Config.Compiler: it does one order from in, says
+// on out what came of it, and returns the exit code of the process, which is
+// spent: it has limited its own memory for good.
+func Compile(ctx context.Context, in io.Reader, out io.Writer) int {
+	err := confine()
+	if err == nil {
+		err = compileOrder(ctx, in)
+	}
+	var o outcome
+	var refused *refusal
+	if errors.As(err, &refused) {
+		o.Refused, err = refused.Error(), nil
+	}
+	if err == nil {
+		err = json.NewEncoder(out).Encode(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func compileOrder(ctx context.Context, in io.Reader) error {
+	all, err := io.ReadAll(io.LimitReader(in, ModuleBytes+64<<10))
+	if err != nil {
+		return err
+	}
+	line, module, _ := bytes.Cut(all, []byte{'\n'})
+	var o order
+	if err := json.Unmarshal(line, &o); err != nil {
+		return fmt.Errorf("runtime: compiler: %w", err)
+	}
+	e, err := New(ctx, Config{CacheDir: o.CacheDir})
+	if err != nil {
+		return err
+	}
+	defer e.Close(ctx)
+	_, err = e.compile(ctx, module, o.Caps)
+	return err
+}
+
+// compilerCount is how many compilers run at a time: one on two processors.
+func compilerCount() int { return max(runtime.NumCPU()/2, 1) }
