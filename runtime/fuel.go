@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -18,6 +19,10 @@ import (
 // in Go code, where the scheduler and the collector can have the thread.
 const slice = 250_000
 
+// yieldEvery is how long a guest computes before others get a turn: a tenth of
+// what Go itself would let it, so that a request is answered while guests spin.
+const yieldEvery = time.Millisecond
+
 // meter is the fuel of one invocation: what it cost so far, and when it ends.
 // Every rewritten guest asks it for fuel, and thereby whether it may go on.
 type meter struct {
@@ -27,10 +32,11 @@ type meter struct {
 
 	used, granted int64
 	late          bool // the guest was stopped at its deadline
+	yielded       time.Time
 }
 
 func newMeter(ctx context.Context, budget uint64) *meter {
-	m := &meter{ctx: ctx, budget: math.MaxInt64 / 2}
+	m := &meter{ctx: ctx, budget: math.MaxInt64 / 2, yielded: time.Now()}
 	m.deadline, _ = ctx.Deadline()
 	if budget > 0 && budget < uint64(m.budget) {
 		m.budget = int64(budget)
@@ -43,8 +49,13 @@ func newMeter(ctx context.Context, budget uint64) *meter {
 func (m *meter) refuel(left, need int64) int64 {
 	m.used += m.granted - left
 	m.granted = 0
-	if m.late = !m.deadline.IsZero() && !time.Now().Before(m.deadline); m.late || m.ctx.Err() != nil {
+	now := time.Now()
+	if m.late = !m.deadline.IsZero() && !now.Before(m.deadline); m.late || m.ctx.Err() != nil {
 		panic(errOver)
+	}
+	if now.Sub(m.yielded) > yieldEvery {
+		runtime.Gosched()
+		m.yielded = now
 	}
 	if m.used >= m.budget || need > m.budget-m.used {
 		panic(limits.Trapf(abi.FaultFuel, "out of fuel: the limit is %d", m.budget))
