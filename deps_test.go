@@ -60,7 +60,7 @@ var libraries = []struct{ path, rooms, tests string }{
 	{"github.com/spf13/pflag", "host/cli", ""},
 	{"github.com/tetratelabs/wazero", "runtime runtime/guest runtime/memory runtime/wasi", "runtime/wasm"},
 	{"github.com/valyala/fasthttp", "bench host/front", ""},
-	{"golang.org/x/sys", "runtime/memory", ""},
+	{"golang.org/x/sys", "runtime/memory runtime/wasi", ""},
 	{"golang.org/x/term", "host/cli", ""},
 }
 

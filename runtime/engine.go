@@ -8,6 +8,7 @@ package runtime
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -61,7 +62,8 @@ type Engine struct {
 
 	cacheDir  string
 	compiler  []string
-	compilers chan struct{} // as many as may run at a time
+	compilers chan struct{}       // as many as may run at a time
+	instance  wazero.ModuleConfig // of every instance
 }
 
 // features is WebAssembly 2.0 and what compilers emit beyond it. Exception
@@ -80,6 +82,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget),
 		compiler: config.Compiler, compilers: make(chan struct{}, compilerCount()),
+		instance: anonymous(),
 	}
 	e.wazero = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
@@ -98,6 +101,13 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		return nil, fmt.Errorf("runtime: fuel: %w", err)
 	}
 	return e, nil
+}
+
+// anonymous is for instances of which there are many and whose functions we call
+// ourselves. Nothing reads wazero's source of randomness, as WASI is ours, but
+// its default would be seeded for each of them.
+func anonymous() wazero.ModuleConfig {
+	return wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
 }
 
 // MemoryUsed is what all guests hold now, in bytes.

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -27,6 +28,12 @@ type FunctionConfig struct {
 	Limits   Limits
 	// Env is the guest's environment.
 	Env []Variable
+	// TmpBytes is the size of a private /tmp in memory, which every invocation
+	// finds empty; 0 is none.
+	TmpBytes int64
+	// Files are the included files, which a guest finds at "/" and can only read;
+	// nil is none.
+	Files fs.FS
 	// Log takes the guest's log, a line at a time, during the invocation of
 	// request. The line is the guest's own text: escape it before a terminal or
 	// a header sees it. It is overwritten after the call.
@@ -44,7 +51,7 @@ type Function struct {
 	config    FunctionConfig
 	module    wazero.CompiledModule
 	kind      guest.Kind
-	base      wazero.ModuleConfig
+	system    wasi.Config
 	memory    uint64 // bytes at the start
 	hasMemory bool
 }
@@ -85,9 +92,12 @@ func (f *Function) prepare() (err error) {
 	if limit := f.memoryLimit(); f.memory > limit {
 		return fmt.Errorf("the module starts with %d pages of memory (64 KiB each), its limit is %d: raise `memory`", f.memory/abi.PageBytes, limit/abi.PageBytes)
 	}
-	f.base = wasi.Base(f.config.Name)
+	f.system = wasi.Config{
+		Args: []string{f.config.Name}, Epoch: time.Now(),
+		TmpBytes: f.config.TmpBytes, Files: f.config.Files,
+	}
 	for _, v := range f.config.Env {
-		f.base = f.base.WithEnv(v.Name, v.Value)
+		f.system.Env = append(f.system.Env, v.Name+"="+v.Value)
 	}
 	return nil
 }
@@ -132,6 +142,7 @@ type invocation struct {
 	log      guest.LogWriter
 	account  *memory.Account
 	meter    *meter
+	system   *wasi.System
 	instance api.Module
 	stopped  *limits.Trap // why the host ended the guest, if it did
 
@@ -159,13 +170,16 @@ func (v *invocation) instantiate() (api.Module, error) {
 		v.ready = time.Now()
 		return nil, errNoMemory
 	}
-	v.ctx = metered{guest.WithCall(v.ctx, &v.call), v.meter}
-	config := wasi.ForCall(v.ctx, f.base, f.kind.Streams(&v.call))
-	for _, pair := range f.kind.Environ(&v.call) {
-		config = config.WithEnv(pair[0], pair[1])
+	system, err := wasi.New(f.system)
+	if err != nil {
+		v.ready = time.Now()
+		return nil, err
 	}
+	v.system = system
+	v.system.Begin(f.kind.Streams(&v.call), f.kind.Environ(&v.call))
+	v.ctx = wasi.With(metered{guest.WithCall(v.ctx, &v.call), v.meter}, v.system)
 	ctx := experimental.WithMemoryAllocator(v.ctx, v.account)
-	instance, err := f.engine.wazero.InstantiateModule(ctx, f.module, config)
+	instance, err := f.engine.wazero.InstantiateModule(ctx, f.module, f.engine.instance)
 	v.ready = time.Now()
 	v.instance = instance
 	return instance, err
@@ -195,6 +209,9 @@ func (v *invocation) stop() Usage {
 func (v *invocation) end() {
 	if v.instance != nil {
 		_ = v.instance.Close(context.WithoutCancel(v.ctx))
+	}
+	if v.system != nil {
+		v.system.Close()
 	}
 	v.account.Close()
 	v.cancel()

@@ -41,10 +41,15 @@ func (v *invocation) trap(err error) error {
 			Message: fmt.Sprintf("RequestId: %s Error: Runtime exited with error: exit status %d", v.call.Request.ID, exit.ExitCode()),
 		}
 	}
+	return guestTrap("the function trapped: ", err)
+}
+
+// guestTrap words what wazero says about a trap.
+func guestTrap(prefix string, err error) *Trap {
 	message, stack, _ := strings.Cut(err.Error(), "\n")
 	return &Trap{
 		What:    abi.FaultTrap,
-		Message: "the function trapped: " + printable(strings.TrimPrefix(message, "wasm error: ")),
+		Message: prefix + printable(strings.TrimPrefix(message, "wasm error: ")),
 		Stack:   printable(stack),
 	}
 }

@@ -21,7 +21,7 @@ import (
 var version = "devel"
 
 // Main runs the command line and returns the exit code: 0, 1 for a failure, 2
-// for a command that was not understood.
+// for a command that was not understood, and for run the program's own.
 func Main(notices string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -30,8 +30,12 @@ func Main(notices string) int {
 		return host.Compile(ctx)
 	}
 	err := newRoot(notices).ExecuteContext(ctx)
-	if err == nil {
+	var exit *exitError
+	switch {
+	case err == nil:
 		return 0
+	case errors.As(err, &exit):
+		return exit.status()
 	}
 	fmt.Fprintln(os.Stderr, paint(os.Stderr, red, "cloche: ")+err.Error())
 	var usage *usageError
@@ -54,6 +58,7 @@ guest in a sandbox of its own.
   cloche dev ./my-site       serve, watch, explain errors
   cloche serve ./my-site     serve in production
   cloche invoke hello        call one function, without a browser
+  cloche run tool.wasm       run a WASI program with this terminal
 
 Put a module into ./my-site/netlify/functions/hello.wasm and it answers at
 http://127.0.0.1:8888/.netlify/functions/hello.`,
@@ -70,7 +75,7 @@ http://127.0.0.1:8888/.netlify/functions/hello.`,
 		return &usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
 	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) }
-	root.AddCommand(newServe(), newDev(), newInvoke(), newFunctions(), newLogs(), newVersion(), newLicenses(notices))
+	root.AddCommand(newServe(), newDev(), newInvoke(), newRun(), newFunctions(), newLogs(), newVersion(), newLicenses(notices))
 	return root
 }
 

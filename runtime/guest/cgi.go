@@ -30,9 +30,17 @@ func (cgi) Serve(ctx context.Context, instance api.Module, call *Call) error {
 	return decodeCGI(call.stdout.Bytes(), call.Response)
 }
 
-// Environ holds the meta-variables of RFC 3875 section 4.1 and those of WAGI,
+// Environ holds the meta-variables.
+func (cgi) Environ(c *Call) (env []string) {
+	for _, pair := range metaVariables(c) {
+		env = append(env, pair[0]+"="+pair[1])
+	}
+	return env
+}
+
+// metaVariables are those of RFC 3875 section 4.1 and of WAGI,
 // https://github.com/deislabs/wagi/blob/main/docs/environment_variables.md.
-func (cgi) Environ(c *Call) [][2]string {
+func metaVariables(c *Call) [][2]string {
 	r := c.Request
 	script, info := splitScript(r)
 	decoded, err := url.PathUnescape(info)

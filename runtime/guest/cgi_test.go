@@ -81,7 +81,7 @@ func TestCGIVariables(t *testing.T) {
 		},
 	}}
 	got := map[string]string{}
-	for _, pair := range (cgi{}).Environ(call) {
+	for _, pair := range metaVariables(call) {
 		if _, twice := got[pair[0]]; twice {
 			t.Errorf("%s is set twice", pair[0])
 		}

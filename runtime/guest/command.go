@@ -16,8 +16,8 @@ import (
 // JSON on its standard output. Rules 30 to 34 of ABI.md.
 type command struct{}
 
-func (command) Name() string              { return "command" }
-func (command) Environ(*Call) [][2]string { return nil }
+func (command) Name() string           { return "command" }
+func (command) Environ(*Call) []string { return nil }
 func (command) Streams(c *Call) wasi.Streams {
 	return programStreams(c, abi.AppendEvent(nil, c.Request))
 }

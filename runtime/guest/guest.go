@@ -21,9 +21,9 @@ type Kind interface {
 	Name() string
 	// Streams are the guest's standard streams during call.
 	Streams(call *Call) wasi.Streams
-	// Environ is what the guest's environment holds for this call, as pairs of
-	// name and value, besides the function's own.
-	Environ(call *Call) [][2]string
+	// Environ is what the guest's environment holds for this call, as NAME=value,
+	// besides the function's own.
+	Environ(call *Call) []string
 	// Serve runs the guest, once, and completes call.Response.
 	Serve(ctx context.Context, instance api.Module, call *Call) error
 }

@@ -21,8 +21,8 @@ type handler struct {
 	initialize string
 }
 
-func (handler) Name() string              { return "handler" }
-func (handler) Environ(*Call) [][2]string { return nil }
+func (handler) Name() string           { return "handler" }
+func (handler) Environ(*Call) []string { return nil }
 
 // Streams sends what a handler prints to its log.
 func (handler) Streams(c *Call) wasi.Streams { return wasi.Streams{Stdout: c.Log, Stderr: c.Log} }

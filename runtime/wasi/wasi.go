@@ -1,93 +1,257 @@
-// Package wasi gives guests WASI preview 1: standard streams that obey limits,
-// a clock, randomness and an environment. There is no file system and no
-// network, and nothing a guest can call waits past its deadline.
+// Package wasi gives guests WASI preview 1
+// (https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md) with
+// state that is ours: descriptors, streams and files belong to a System, one per
+// instance, which can be set back to where it began.
+//
+// Everything a guest passes is checked, everything it can build up has a limit,
+// and nothing waits past the end of the invocation. What a guest can reach is
+// what its Config names: without a quota there is no /tmp, without included
+// files and directories there is no file system at all, and there is no network.
 package wasi
 
 import (
 	"context"
-	"crypto/rand"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/cloche-run/cloche/abi"
 )
 
-// ClockResolution is what both clocks are rounded down to: fine enough for
-// programs, too coarse for timing attacks between guests.
-const ClockResolution = 100 * time.Microsecond
+// Config is what a function's guests find: the same for all its instances.
+type Config struct {
+	// Args are the guest's arguments; the first is its name.
+	Args []string
+	// Env is its environment, as NAME=value.
+	Env []string
+	// Epoch is when the monotonic clock began, zero for New's own time. The
+	// instances of a function share one, so that a memory image moves from one
+	// to another and never sees its clock go back.
+	Epoch time.Time
+	// TmpBytes is the size of the private /tmp; 0 means there is none. See
+	// DefaultTmpBytes.
+	TmpBytes int64
+	// TmpFiles is how many names /tmp may hold; 0 is DefaultTmpFiles.
+	TmpFiles int
+	// Reserve, if set, is asked before /tmp takes bytes from the host's memory,
+	// and told, with a negative number, what it gives back.
+	Reserve func(bytes int64) bool
+	// Files are files to read, at FilesAt ("/" if empty); nil is none.
+	Files   fs.FS
+	FilesAt string
+	// Dirs are directories of the host, for programs that their user runs.
+	Dirs []Dir
+}
 
-// Instantiate adds the preview 1 functions to rt.
-func Instantiate(ctx context.Context, rt wazero.Runtime) error {
-	_, err := wasi_snapshot_preview1.Instantiate(ctx, rt)
-	return err
+// Dir is a directory of the host that a guest may read and change, and never
+// leave: os.Root sees to it. The caller closes Root.
+type Dir struct {
+	Guest string // the path by which the guest knows it
+	Root  *os.Root
 }
 
 // Streams are what a guest reads and writes.
 type Streams struct {
-	Stdin          io.Reader // nil reads as empty
+	// Stdin must not wait for anything that may never come; wrap it in an
+	// Interruptible if it could. nil reads as empty.
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer // nil discards
+	// Terminal says which of the three are terminals.
+	Terminal [3]bool
 }
 
-// Base is the part of a function's configuration that is the same for all its
-// instances.
-func Base(name string) wazero.ModuleConfig {
-	start := time.Now()
-	return wazero.NewModuleConfig().
-		WithName("").
-		WithStartFunctions().
-		WithArgs(name).
-		WithWalltime(walltime, sysResolution).
-		WithNanotime(func() int64 { return coarse(time.Since(start)).Nanoseconds() }, sysResolution)
+// System is the state of one instance: its descriptors, its /tmp and its
+// streams. It is for one goroutine at a time; its zero value is not useful.
+type System struct {
+	config  Config
+	env     []string // of the call, after the config's
+	streams [3]stream
+	tmp     *tmp
+	mounts  []*mount
+
+	initial []descriptor // what Reset goes back to
+	table   [Descriptors]*descriptor
+
+	module api.Module // the one that memory belongs to
+	memory api.Memory
+	call   call // the one that is under way: here, it costs no allocation
 }
 
-const sysResolution = 100_000 // nanoseconds: ClockResolution
-
-// ForCall completes base for one invocation that lasts as long as ctx.
-func ForCall(ctx context.Context, base wazero.ModuleConfig, s Streams) wazero.ModuleConfig {
-	config := base.
-		WithRandSource(random{ctx}).
-		WithNanosleep(func(ns int64) { sleep(ctx, ns) })
-	if s.Stdin != nil {
-		config = config.WithStdin(s.Stdin)
+// New makes the system of one instance. Close it after the instance.
+func New(config Config) (*System, error) {
+	if config.Epoch.IsZero() {
+		config.Epoch = time.Now()
 	}
-	if s.Stdout != nil {
-		config = config.WithStdout(s.Stdout)
+	s := &System{config: config}
+	for fd := range s.streams {
+		s.initial = append(s.initial, descriptor{stream: &s.streams[fd], base: streamRights(fd)})
 	}
-	if s.Stderr != nil {
-		config = config.WithStderr(s.Stderr)
+	if config.Files != nil {
+		at := config.FilesAt
+		if at == "" {
+			at = "/"
+		}
+		s.mount(at, &mount{fsys: config.Files})
 	}
-	return config
+	for _, d := range config.Dirs {
+		s.mount(d.Guest, &mount{fsys: d.Root.FS(), root: d.Root})
+	}
+	if config.TmpBytes > 0 { // last: some programs take the first directory for "."
+		s.tmp = newTmp(config)
+		s.preopen("/tmp", s.tmp.root)
+	}
+	if len(s.initial) > Descriptors/2 {
+		return nil, fmt.Errorf("wasi: %d directories are too many: the limit is %d", len(s.initial)-3, Descriptors/2-3)
+	}
+	s.open()
+	return s, nil
 }
 
-func walltime() (sec int64, nsec int32) {
-	now := time.Now().Truncate(ClockResolution)
-	return now.Unix(), int32(now.Nanosecond())
+func (s *System) mount(at string, m *mount) {
+	m.dev = uint64(len(s.initial))
+	s.mounts = append(s.mounts, m)
+	s.preopen(at, place{m, "."})
 }
 
-func coarse(d time.Duration) time.Duration { return d.Truncate(ClockResolution) }
+func (s *System) preopen(name string, dir directory) {
+	s.initial = append(s.initial, descriptor{dir: dir, preopen: name, base: directoryRights, inheriting: allRights})
+}
 
-// sleep waits ns nanoseconds, or until the invocation ends.
-func sleep(ctx context.Context, ns int64) {
-	if ns <= 0 {
-		return
+// Begin points the standard streams and the environment at one call. env, as
+// NAME=value, comes after the config's own.
+func (s *System) Begin(streams Streams, env []string) {
+	s.streams[0] = stream{in: streams.Stdin, terminal: streams.Terminal[0]}
+	s.streams[1] = stream{out: streams.Stdout, terminal: streams.Terminal[1]}
+	s.streams[2] = stream{out: streams.Stderr, terminal: streams.Terminal[2]}
+	s.env = env
+}
+
+// Changed reports whether the guest left anything of the System other than it
+// was: a descriptor opened, closed, moved, limited or flagged, or a file in /tmp.
+// An instance whose image was taken while this was true cannot be reset to it.
+func (s *System) Changed() bool {
+	for fd, d := range s.table {
+		switch {
+		case fd >= len(s.initial):
+			if d != nil {
+				return true
+			}
+		case d == nil || !d.same(&s.initial[fd]):
+			return true
+		}
 	}
-	timer := time.NewTimer(time.Duration(ns))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	return s.tmp != nil && s.tmp.changed
+}
+
+// Reset goes back to the beginning: the descriptors and /tmp as New made them,
+// the streams and the call's environment empty. The memory of /tmp is free.
+func (s *System) Reset() {
+	s.Close()
+	if s.tmp != nil {
+		s.tmp.reset()
+		s.initial[len(s.initial)-1].dir = s.tmp.root
+	}
+	s.open()
+}
+
+// Close closes the guest's descriptors and frees /tmp.
+func (s *System) Close() {
+	for fd, d := range s.table {
+		if d != nil {
+			d.close()
+			s.table[fd] = nil
+		}
+	}
+	if s.tmp != nil {
+		s.tmp.free()
+	}
+	s.streams, s.env = [3]stream{}, nil
+	s.module, s.memory, s.call = nil, nil, call{}
+}
+
+func (s *System) open() {
+	for fd := range s.initial {
+		d := s.initial[fd]
+		s.table[fd] = &d
 	}
 }
 
-// random is the system's random source, read in pieces so that a guest that
-// asks for a gigabyte is still stopped at its deadline.
-type random struct{ ctx context.Context }
-
-func (r random) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
+// bind finds the memory of the module that calls. By preview 1 a module exports
+// it; one that does not gets EFAULT for every pointer.
+func (s *System) bind(mod api.Module) {
+	s.module, s.memory = mod, nil
+	if len(mod.ExportedMemoryDefinitions()) > 0 {
+		s.memory = mod.Memory()
 	}
-	const piece = 64 << 10
-	return rand.Read(p[:min(len(p), piece)])
+}
+
+type systemKey struct{}
+
+// carrier carries a System to host functions, nearly always without a search.
+type carrier struct {
+	context.Context
+	system *System
+}
+
+// Value implements context.Context.
+func (c *carrier) Value(key any) any {
+	if key == (systemKey{}) {
+		return c.system
+	}
+	return c.Context.Value(key)
+}
+
+// With returns a context for calling a guest whose system is s. It is quickest
+// when it is the outermost one.
+func With(ctx context.Context, s *System) context.Context { return &carrier{ctx, s} }
+
+func systemFrom(ctx context.Context) *System {
+	if c, ok := ctx.(*carrier); ok {
+		return c.system
+	}
+	return ctx.Value(systemKey{}).(*System)
+}
+
+// Instantiate adds the preview 1 functions to rt. A guest that imports them is
+// called with a context of With.
+func Instantiate(ctx context.Context, rt wazero.Runtime) error {
+	b := rt.NewHostModuleBuilder(abi.ModuleWASI)
+	for _, f := range functions() {
+		run := f.run
+		host := func(ctx context.Context, mod api.Module, stack []uint64) {
+			s := systemFrom(ctx)
+			if mod != s.module {
+				s.bind(mod)
+			}
+			c := &s.call
+			c.ctx, c.sys, c.mem, c.stack = ctx, s, s.memory, stack
+			errno := run(c)
+			if len(stack) > 0 {
+				stack[0] = uint64(errno)
+			}
+		}
+		results := []api.ValueType{api.ValueTypeI32}
+		if f.name == "proc_exit" {
+			results = nil
+		}
+		b.NewFunctionBuilder().WithName(f.name).WithGoModuleFunction(api.GoModuleFunc(host), valueTypes(f.params), results).Export(f.name)
+	}
+	_, err := b.Instantiate(ctx)
+	return err
+}
+
+func valueTypes(letters string) []api.ValueType {
+	types := make([]api.ValueType, len(letters))
+	for i := range letters {
+		types[i] = api.ValueTypeI32
+		if letters[i] == 'l' {
+			types[i] = api.ValueTypeI64
+		}
+	}
+	return types
 }

@@ -1,0 +1,123 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/runtime/guest"
+	"github.com/cloche-run/cloche/runtime/limits"
+	"github.com/cloche-run/cloche/runtime/memory"
+	"github.com/cloche-run/cloche/runtime/wasi"
+	"github.com/cloche-run/cloche/runtime/wasm"
+)
+
+// Dir is a directory of the host that a program may read and change, and never leave.
+type Dir = wasi.Dir
+
+// Program is how a WASI command is run as a program of its user, rather than as
+// a function: with a terminal, arguments, directories of the host, and as long
+// as it likes.
+type Program struct {
+	// Args are the arguments; the first is the program's own name.
+	Args []string
+	Env  []Variable
+	// Stdin is read when the program asks. If Run ends while it waits for it, a
+	// read stays behind until the reader answers.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Terminal says which of the three are terminals.
+	Terminal [3]bool
+	// TmpBytes is the size of a private /tmp in memory; 0 is none.
+	TmpBytes int64
+	Dirs     []Dir
+	// Timeout ends the program; 0 is no limit.
+	Timeout time.Duration
+	// MemoryPages caps the linear memory, in pages of 64 KiB (default 16384).
+	MemoryPages uint32
+}
+
+// Run runs module, once, and returns its exit code. An error says why it did not
+// end by itself; it is a *Trap for what the guest did and what stopped it.
+func (e *Engine) Run(ctx context.Context, module []byte, p Program) (exitCode uint32, err error) {
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
+		defer cancel()
+	}
+	system, err := p.system()
+	if err != nil {
+		return 0, err
+	}
+	defer system.Close()
+	streams := wasi.Streams{Stdout: p.Stdout, Stderr: p.Stderr, Terminal: p.Terminal}
+	if p.Stdin != nil {
+		stdin := wasi.NewInterruptible(p.Stdin)
+		defer stdin.Close()
+		streams.Stdin = stdin
+	}
+	system.Begin(streams, nil)
+	meter := newMeter(ctx, 0)
+	err = e.runProgram(wasi.With(metered{ctx, meter}, system), module, p.MemoryPages)
+	var exit *sys.ExitError
+	switch {
+	case err == nil:
+		return 0, nil
+	case meter.late, errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return 0, limits.Trapf(abi.FaultDeadline, "the program ran longer than its timeout")
+	case ctx.Err() != nil:
+		return 0, limits.Trapf(abi.FaultCanceled, "the program was interrupted")
+	case errors.As(err, &exit):
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
+
+func (p Program) system() (*wasi.System, error) {
+	config := wasi.Config{Args: p.Args, TmpBytes: p.TmpBytes, Dirs: p.Dirs}
+	for _, v := range p.Env {
+		config.Env = append(config.Env, v.Name+"="+v.Value)
+	}
+	return wasi.New(config)
+}
+
+func (e *Engine) runProgram(ctx context.Context, module []byte, pages uint32) error {
+	caps := wasm.DefaultCaps()
+	caps.MemoryPages = wasmPages
+	compiled, err := e.compile(ctx, module, caps)
+	if err != nil {
+		return err
+	}
+	defer compiled.Close(ctx)
+	start := compiled.ExportedFunctions()[abi.ExportStart]
+	if start == nil || len(start.ParamTypes())+len(start.ResultTypes()) > 0 {
+		return errors.New("the module is no WASI command: it does not export a function _start without parameters and results")
+	}
+	if err := guest.CheckNames(e.wazero, compiled); err != nil {
+		return err
+	}
+	limit := limits.Limits{MemoryPages: pages}.WithDefaults().MemoryPages
+	account := memory.NewAccount(e.budget, uint64(limit)*abi.PageBytes)
+	defer account.Close()
+	if first, has := wasm.MemoryMin(module); has && !account.Open(uint64(first)*abi.PageBytes) {
+		return errNoMemory
+	}
+	instance, err := e.wazero.InstantiateModule(experimental.WithMemoryAllocator(ctx, account), compiled, e.instance)
+	if err != nil {
+		return err
+	}
+	defer instance.Close(context.WithoutCancel(ctx))
+	if _, err = instance.ExportedFunction(abi.ExportStart).Call(ctx); err == nil {
+		return nil
+	}
+	var exit *sys.ExitError
+	if ctx.Err() != nil || errors.Is(err, errOver) || errors.As(err, &exit) {
+		return err
+	}
+	return guestTrap("the program trapped: ", err)
+}
