@@ -85,7 +85,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, old *fun
 			Timeout:     f.settings.Timeout,
 			Fuel:        f.settings.Fuel,
 		},
-		Env: f.variables,
+		Env: f.variables, TmpBytes: f.settings.TmpBytes,
 		Log: h.guestLog(f.name),
 	})
 	return err

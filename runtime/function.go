@@ -94,7 +94,7 @@ func (f *Function) prepare() (err error) {
 	}
 	f.system = wasi.Config{
 		Args: []string{f.config.Name}, Epoch: time.Now(),
-		TmpBytes: f.config.TmpBytes, Files: f.config.Files,
+		TmpBytes: f.config.TmpBytes, Files: f.config.Files, Reserve: f.engine.budget.Reserve,
 	}
 	for _, v := range f.config.Env {
 		f.system.Env = append(f.system.Env, v.Name+"="+v.Value)

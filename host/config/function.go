@@ -21,6 +21,12 @@ const (
 	MinMemoryBytes = abi.PageBytes
 	MaxMemoryBytes = 4 << 30
 
+	// DefaultTmpBytes is the size of a function's private /tmp; with MinTmpBytes it
+	// has none.
+	DefaultTmpBytes = 64 << 20
+	MinTmpBytes     = 0
+	MaxTmpBytes     = 1 << 30
+
 	// MinFuel and MaxFuel bound a limit of fuel. A unit is some 0.1 ns of work.
 	MinFuel = 1
 	MaxFuel = 1 << 53
@@ -50,6 +56,8 @@ type Function struct {
 	// MemoryBytes is the most that the guest's linear memory may grow to, a
 	// multiple of abi.PageBytes.
 	MemoryBytes int64
+	// TmpBytes is the size of the private /tmp that every invocation finds empty.
+	TmpBytes int64
 	// Fuel is what one invocation may cost; 0 is no limit.
 	Fuel uint64
 	// Concurrency is how many invocations run at once.
@@ -71,6 +79,7 @@ func Defaults() Function {
 	return Function{
 		Timeout:     abi.Timeout,
 		MemoryBytes: abi.MemoryPages * abi.PageBytes,
+		TmpBytes:    DefaultTmpBytes,
 		Concurrency: DefaultConcurrency,
 		Queue:       DefaultQueue,
 		Protocol:    abi.ProtocolEvent,
@@ -101,6 +110,7 @@ func (s settings) function(name string) Function {
 	}
 	set(&f.Timeout, s.timeout)
 	set(&f.MemoryBytes, s.memoryBytes)
+	set(&f.TmpBytes, s.tmpBytes)
 	if s.fuel != nil {
 		f.Fuel = uint64(*s.fuel)
 	}
@@ -115,6 +125,7 @@ func (s settings) function(name string) Function {
 type settings struct {
 	timeout     *time.Duration
 	memoryBytes *int64
+	tmpBytes    *int64
 	fuel        *int
 	concurrency *int
 	queue       *int
@@ -128,6 +139,7 @@ func (t table) settings() settings {
 	return settings{
 		timeout:     t.duration("timeout", MinTimeout, MaxTimeout),
 		memoryBytes: t.size("memory", MinMemoryBytes, MaxMemoryBytes),
+		tmpBytes:    t.size("tmp", MinTmpBytes, MaxTmpBytes),
 		fuel:        t.count("fuel", MinFuel, MaxFuel),
 		concurrency: t.count("concurrency", MinConcurrency, MaxConcurrency),
 		queue:       t.count("queue", MinQueue, MaxQueue),
@@ -141,6 +153,7 @@ func (t table) settings() settings {
 func (s *settings) override(o settings) {
 	replace(&s.timeout, o.timeout)
 	replace(&s.memoryBytes, o.memoryBytes)
+	replace(&s.tmpBytes, o.tmpBytes)
 	replace(&s.fuel, o.fuel)
 	replace(&s.concurrency, o.concurrency)
 	replace(&s.queue, o.queue)

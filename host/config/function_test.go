@@ -13,7 +13,7 @@ import (
 func TestAFunctionHasDefaults(t *testing.T) {
 	c := load(t, "", "")
 	want := config.Function{
-		Timeout: 10 * time.Second, MemoryBytes: 1 << 30, Concurrency: 64, Queue: 256, Protocol: "event",
+		Timeout: 10 * time.Second, MemoryBytes: 1 << 30, TmpBytes: 64 << 20, Concurrency: 64, Queue: 256, Protocol: "event",
 	}
 	if got := c.Function("hello"); !reflect.DeepEqual(got, want) {
 		t.Errorf("hello: got %+v, want %+v", got, want)
@@ -32,6 +32,8 @@ func TestAFunctionHasEverySetting(t *testing.T) {
 [functions.hello]
 timeout = "1m30s"
 memory = "64kb"
+tmp = "0mb"
+fuel = 5
 concurrency = 2
 queue = 0
 background = true
@@ -39,7 +41,7 @@ protocol = "cgi"
 env = ["B", "A", "B"]
 `, "")
 	want := config.Function{
-		Timeout: 90 * time.Second, MemoryBytes: 64 << 10, Concurrency: 2, Queue: 0,
+		Timeout: 90 * time.Second, MemoryBytes: 64 << 10, Fuel: 5, Concurrency: 2, Queue: 0,
 		Background: true, Protocol: "cgi", Env: []string{"A", "B"},
 	}
 	if got := c.Function("hello"); !reflect.DeepEqual(got, want) {

@@ -20,8 +20,8 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 	}{
 		{"a planned setting", "[functions]\nschedule = 1000", []config.Warning{{2, "functions.schedule", notYet}}},
 		{
-			"a planned setting of two functions", "[functions.b]\ntmp = 1\n[functions.a]\ntmp = 1",
-			[]config.Warning{{2, "functions.b.tmp", notYet}, {4, "functions.a.tmp", notYet}},
+			"a planned setting of two functions", "[functions.b]\nlimits = 1\n[functions.a]\nlimits = 1",
+			[]config.Warning{{2, "functions.b.limits", notYet}, {4, "functions.a.limits", notYet}},
 		},
 		{
 			"many redirects", "[[redirects]]\nfrom = 'a'\n[redirects.headers]\nX = 'y'\n[[redirects]]\nfrom = 'b'",
@@ -65,7 +65,7 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 }
 
 func TestEveryKeyOfTheDesignIsKnown(t *testing.T) {
-	planned := "retries retry_jitter max_age schedule on_success on_failure idempotency allow_hosts tmp limits " +
+	planned := "retries retry_jitter max_age schedule on_success on_failure idempotency allow_hosts limits " +
 		"isolation included_files"
 	for _, key := range strings.Fields(planned) {
 		c := load(t, "[functions]\n"+key+" = 1", "")

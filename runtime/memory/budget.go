@@ -31,6 +31,16 @@ func (b *Budget) open(n int64) bool { return b.reserve(n, b.limit) }
 // grow takes n bytes more for a memory, or nothing.
 func (b *Budget) grow(n int64) bool { return b.reserve(n, b.limit/8*growthShare) }
 
+// Reserve takes n bytes for whatever else the host keeps for a guest, or nothing;
+// a negative n gives them back.
+func (b *Budget) Reserve(n int64) bool {
+	if n < 0 {
+		b.release(-n)
+		return true
+	}
+	return b.grow(n)
+}
+
 func (b *Budget) reserve(n, limit int64) bool {
 	if used := b.used.Add(n); b.limit > 0 && used > limit {
 		b.used.Add(-n)
