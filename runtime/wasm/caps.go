@@ -3,8 +3,7 @@ package wasm
 // Caps bound what a module may hold, so that neither reading nor compiling it
 // can be made expensive: the cost of an engine's compiler grows faster than the
 // module (quadratic in the blocks of a function). Every cap is inclusive. What
-// real modules reach is written beside each; RATIONALE.md says where the values
-// come from. Only an operator raises them.
+// real modules reach is written beside each. Only an operator raises them.
 type Caps struct {
 	ModuleBytes uint64 // 30.6 MB: Ruby with its library
 
@@ -43,7 +42,8 @@ type Caps struct {
 	// of loops costs far more than one of blocks.
 	LoopNesting uint64
 	Loops       uint64 // of one function
-	// Branches counts block, loop, if and br_if of one function.
+	// Branches counts block, loop, if and br_if of one function, and each bulk
+	// operation four times, 6 064.
 	Branches uint64
 	// TableTargets is the length of one br_table, 1 144; TotalTargets of all in
 	// one function.
@@ -78,7 +78,7 @@ func DefaultCaps() Caps {
 		Nesting:       1_500,
 		LoopNesting:   64,
 		Loops:         1_000,
-		Branches:      8_000,
+		Branches:      10_000,
 		TableTargets:  10_000,
 		TotalTargets:  20_000,
 	}

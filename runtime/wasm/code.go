@@ -121,12 +121,24 @@ func (w *walk) check(in *instruction) {
 	case opTableGrow:
 		w.grow(in)
 	}
+	if bulkKind(in.op) != notBulk {
+		w.count(in, bulkBranches)
+	}
+}
+
+// bulkBranches is how many branches a bulk operation counts for: the engine and
+// the rewriter make that many blocks of it.
+const bulkBranches = 4
+
+func (w *walk) count(in *instruction, branches uint64) {
+	w.branches += branches
+	w.reader.within(in.start, "the number of blocks and branches", w.branches, "Branches", w.module.caps.Branches)
 }
 
 func (w *walk) open(in *instruction) {
 	caps, r := &w.module.caps, w.reader
 	w.frames = append(w.frames, in.op)
-	w.branches++
+	w.count(in, 1)
 	if in.op == opLoop {
 		w.loops++
 		w.openLoops++
@@ -137,13 +149,11 @@ func (w *walk) open(in *instruction) {
 	depth := uint64(len(w.frames) - 1) // the function itself is not counted
 	w.depth = max(w.depth, depth)
 	r.within(in.start, "nesting", depth, "Nesting", caps.Nesting)
-	r.within(in.start, "the number of blocks and branches", w.branches, "Branches", caps.Branches)
 }
 
 func (w *walk) branch(in *instruction) {
 	if in.op == opBrIf {
-		w.branches++
-		w.reader.within(in.start, "the number of blocks and branches", w.branches, "Branches", w.module.caps.Branches)
+		w.count(in, 1)
 	}
 	w.label(in.start, in.index)
 }

@@ -21,6 +21,7 @@ type emitter struct {
 	flow     flow
 	out      []byte
 	fuel     uint32 // the local that holds fuel
+	level    uint32 // the local that holds the depth that is left
 	length   uint32 // the local that holds a length
 	site     int    // the next to be charged
 	held     place
@@ -56,6 +57,9 @@ func (e *emitter) locals(b body) {
 	if e.plan.checked {
 		groups++
 	}
+	if e.nests() {
+		groups++
+	}
 	if e.plan.lengths {
 		groups++
 	}
@@ -65,6 +69,11 @@ func (e *emitter) locals(b body) {
 	e.length = e.fuel
 	if e.plan.checked {
 		e.out = append(e.out, 1, typeI64)
+		e.length++
+	}
+	if e.nests() {
+		e.out = append(e.out, 1, typeI64)
+		e.level = e.length
 		e.length++
 	}
 	if e.plan.lengths {
@@ -115,10 +124,35 @@ func (e *emitter) leave(b body) {
 		e.held = e.home()
 	}
 	e.hold(inGlobal)
+	e.ascend()
 	e.out = append(e.out, opReturn, opEnd)
 	e.refuel(&e.plan.sites[0])
 	e.op(opBr, 0)
 	e.out = append(e.out, opEnd, opUnreachable, opEnd)
+}
+
+// nests tells whether the function counts as a level of depth.
+func (e *emitter) nests() bool { return e.plan.calls && e.rewriter.depth > 0 }
+
+// descend makes the value on the stack, the fuel, negative as well if the depth
+// is used up: one branch checks both.
+func (e *emitter) descend() {
+	e.op(opGlobalGet, e.rewriter.depthGlobal())
+	e.i64Const(1)
+	e.out = append(e.out, opI64Sub)
+	e.op(opLocalTee, e.level)
+	e.out = append(e.out, opI64Or)
+}
+
+// ascend gives the level back, where the function is left.
+func (e *emitter) ascend() {
+	if !e.nests() {
+		return
+	}
+	e.op(opGlobalGet, e.rewriter.depthGlobal())
+	e.i64Const(1)
+	e.out = append(e.out, opI64Add)
+	e.op(opGlobalSet, e.rewriter.depthGlobal())
 }
 
 // home is where the fuel is at the borders of basic blocks.
@@ -179,10 +213,17 @@ func (e *emitter) charge(s *site) {
 			out = 0
 		}
 		e.op(opLocalTee, e.fuel)
+		if entry && e.nests() {
+			e.descend()
+		}
 		e.i64Const(0)
 		e.out = append(e.out, opI64LtS)
 		e.op(opBrIf, out)
 		e.held = inLocal
+		if entry && e.nests() {
+			e.op(opLocalGet, e.level)
+			e.op(opGlobalSet, e.rewriter.depthGlobal())
+		}
 	case s.calls && !inline:
 		e.held = inGlobal
 		e.storeFuel()
@@ -257,11 +298,17 @@ func (e *emitter) instruction(in *instruction) {
 		if in.op != opRefFunc && !dead {
 			e.hold(inGlobal)
 		}
+		if in.op == opReturnCall && !dead {
+			e.ascend()
+		}
 		e.op(byte(in.op), e.rewriter.function(in.index))
 		e.flow.step(e.rewriter.module, in)
 	case opCallIndirect, opReturnCallIndirect, opReturn:
 		if !dead {
 			e.hold(inGlobal)
+		}
+		if in.op != opCallIndirect && !dead {
+			e.ascend()
 		}
 		e.out = append(e.out, raw...)
 		e.flow.step(e.rewriter.module, in)

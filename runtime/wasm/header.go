@@ -1,4 +1,6 @@
-// Package wasm reads WebAssembly modules as bytes, before any engine sees them.
+// Package wasm reads WebAssembly modules as bytes, before any engine sees them, and
+// rewrites them so that their work is metered: Read admits a module within Caps,
+// Rewrite gives it a counter of fuel.
 package wasm
 
 import (

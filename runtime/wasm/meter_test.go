@@ -16,7 +16,10 @@ import (
 
 const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst
 
-var errFuel = errors.New("out of fuel")
+var (
+	errFuel  = errors.New("out of fuel")
+	errDepth = errors.New("too deep")
+)
 
 // meter is the host's side of the fuel, for one instance at a time.
 type meter struct {
@@ -30,6 +33,9 @@ func newMeter(slice int64) *meter { return &meter{slice: slice, budget: math.Max
 
 func (m *meter) refuel(left, need int64) int64 {
 	m.refuels++
+	if left >= need {
+		panic(errDepth)
+	}
 	m.used += m.granted - left
 	m.granted = 0
 	if m.used > m.budget || need > m.budget-m.used || m.stop != nil && m.stop() {

@@ -41,6 +41,7 @@ const (
 	opI64Add             = 0x7c
 	opI64Sub             = 0x7d
 	opI64Mul             = 0x7e
+	opI64Or              = 0x84
 	opI64Shl             = 0x86
 	opI64ExtendI32U      = 0xad
 	opRefNull            = 0xd0

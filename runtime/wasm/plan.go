@@ -17,6 +17,7 @@ type site struct {
 type plan struct {
 	sites   []site
 	checked bool // the function checks its fuel when it is entered, and keeps it in a local variable
+	calls   bool // the function calls others
 	lengths bool // a bulk operation's length must be kept
 	reached bool // something branches to the function's own label
 }
@@ -101,5 +102,6 @@ func (p *planner) decide() {
 		loops = loops || s.loop
 		calls = calls || s.calls
 	}
+	p.plan.calls = calls
 	p.plan.checked = loops || calls || p.plan.lengths || total > leafCost
 }

@@ -19,6 +19,9 @@ const (
 	RefuelImport = "refuel"
 	// FuelExport is the mutable i64 global that holds the fuel that is left.
 	FuelExport = abi.ExportPrefix + "fuel"
+	// DepthExport, there if Options.Depth is set, is the one that holds how many
+	// more calls may be nested. A trap leaves it where it was.
+	DepthExport = abi.ExportPrefix + "depth"
 )
 
 // Options change how a module is rewritten. The zero value is for use.
@@ -26,6 +29,11 @@ type Options struct {
 	// PieceBytes is how much memory one uninterrupted step of a bulk operation
 	// may touch; a multiple of 16, 256 KiB if zero.
 	PieceBytes uint32
+	// Depth is how deep functions that call others may be nested; 0 is no limit
+	// but the engine's, which differs between machines and versions. A call that
+	// goes deeper arrives at refuel with left >= need, which nothing else does.
+	// It is a count: a bound of the stack in bytes remains the engine's.
+	Depth uint32
 }
 
 // Rewrite returns the module with its work metered. An engine must have found
@@ -35,8 +43,8 @@ type Options struct {
 // loops check the counter when they are entered. When it cannot pay, they call
 // refuel(left, need), which returns the new counter, at least need, or does not
 // return. The guest starts with an empty counter, so the first check asks.
-// In a few places the check comes after the charge: left is then negative and
-// need is 0. The fuel used so far is what refuel returned, less the left it was
+// Left is negative when blocks between two checks took more than there was; at
+// the few checks that come after their charge, need is then 0. The fuel used so far is what refuel returned, less the left it was
 // given, summed; plus the last grant less FuelExport once the guest stopped.
 // That is exact when it returned. When it trapped, what a function charged since
 // it last called, was refuelled or returned may be missing: less than a grant,
@@ -45,7 +53,7 @@ type Options struct {
 // Large memory operations are done in pieces with a check between them. The same
 // module always becomes the same bytes. Custom sections are dropped.
 func Rewrite(m *Module, o Options) ([]byte, error) {
-	w := &rewriter{module: m, pieces: o.PieceBytes, helperIndex: map[helperKey]int{}, typeOf: map[string]int{}}
+	w := &rewriter{module: m, pieces: o.PieceBytes, depth: o.Depth, helperIndex: map[helperKey]int{}, typeOf: map[string]int{}}
 	if w.pieces == 0 {
 		w.pieces = pieceBytes
 	}
@@ -58,6 +66,7 @@ func Rewrite(m *Module, o Options) ([]byte, error) {
 type rewriter struct {
 	module *Module
 	pieces uint32
+	depth  uint32
 
 	types  [][]byte       // appended ones
 	typeOf map[string]int // by encoding; never iterated
@@ -69,6 +78,35 @@ type rewriter struct {
 // fuelGlobal is the last global, refuelIndex the last imported function.
 func (w *rewriter) fuelGlobal() uint32  { return uint32(len(w.module.globals)) }
 func (w *rewriter) refuelIndex() uint32 { return uint32(w.module.importedFunctions) }
+
+// depthGlobal comes after fuelGlobal if there is a limit of depth.
+func (w *rewriter) depthGlobal() uint32 { return w.fuelGlobal() + 1 }
+
+func (w *rewriter) globals() int {
+	if w.depth > 0 {
+		return 2
+	}
+	return 1
+}
+
+func (w *rewriter) exports() []byte {
+	out := append(appendName(nil, FuelExport), kindGlobal)
+	out = appendUnsigned(out, uint64(w.fuelGlobal()))
+	if w.depth > 0 {
+		out = append(appendName(out, DepthExport), kindGlobal)
+		out = appendUnsigned(out, uint64(w.depthGlobal()))
+	}
+	return out
+}
+
+func (w *rewriter) appendGlobals() []byte {
+	out := []byte{typeI64, 1, opI64Const, 0, opEnd}
+	if w.depth > 0 {
+		out = append(out, typeI64, 1, opI64Const)
+		out = append(appendSigned(out, int64(w.depth)), opEnd)
+	}
+	return out
+}
 
 // function maps a function of the original.
 func (w *rewriter) function(index uint32) uint32 {
@@ -129,9 +167,6 @@ func (w *rewriter) write() ([]byte, error) {
 	refuel := appendName(appendName(nil, FuelModule), RefuelImport)
 	refuel = append(refuel, kindFunction)
 	refuel = appendUnsigned(refuel, uint64(refuelType))
-	fuel := append(appendName(nil, FuelExport), kindGlobal)
-	fuel = appendUnsigned(fuel, uint64(w.fuelGlobal()))
-
 	out := make([]byte, 0, len(w.module.bytes)+len(code)/4)
 	out = append(out, w.module.bytes[:8]...)
 	for _, id := range sectionOrder {
@@ -146,9 +181,9 @@ func (w *rewriter) write() ([]byte, error) {
 		case sectionTable:
 			content = w.tables()
 		case sectionGlobal:
-			content = w.patched(id, 1, []byte{typeI64, 1, opI64Const, 0, opEnd})
+			content = w.patched(id, w.globals(), w.appendGlobals())
 		case sectionExport:
-			content = w.patched(id, 1, fuel)
+			content = w.patched(id, w.globals(), w.exports())
 		case sectionElement:
 			content = w.patched(id, 0, nil)
 		case sectionStart:
@@ -278,12 +313,12 @@ func (w *rewriter) code() ([]byte, error) {
 	p := &planner{module: m, pieces: w.pieces}
 	e := &emitter{rewriter: w}
 	for i := range m.bodies {
-		r, b := m.bodyReader(i)
+		r, _ := m.bodyReader(i)
 		plan := p.run(r)
 		if r.err != nil {
 			return nil, r.err // Read has seen these bytes: they were changed since
 		}
-		r, b = m.bodyReader(i)
+		r, b := m.bodyReader(i)
 		text := e.body(r, b, plan)
 		all = appendUnsigned(all, uint64(len(text)))
 		all = append(all, text...)

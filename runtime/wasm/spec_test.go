@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -53,18 +54,25 @@ type specValue struct {
 // and how they trap must not differ.
 func TestSpecification(t *testing.T) {
 	root := specRoot(t)
-	var refused []string
-	for _, set := range []string{"v1", "v2", "tail-call", "extended-const"} {
-		scripts, _ := filepath.Glob(filepath.Join(root, set, "testdata", "*.json"))
-		if len(scripts) == 0 {
-			t.Fatalf("no scripts of %s in %s", set, root)
+	var mu sync.Mutex
+	var refused []string // guarded by mu
+	t.Run("scripts", func(t *testing.T) {
+		for _, set := range []string{"v1", "v2", "tail-call", "extended-const"} {
+			scripts, _ := filepath.Glob(filepath.Join(root, set, "testdata", "*.json"))
+			if len(scripts) == 0 {
+				t.Fatalf("no scripts of %s in %s", set, root)
+			}
+			for _, script := range scripts {
+				t.Run(set+"/"+strings.TrimSuffix(filepath.Base(script), ".json"), func(t *testing.T) {
+					t.Parallel()
+					r := runScript(t, root, script)
+					mu.Lock()
+					defer mu.Unlock()
+					refused = append(refused, r...)
+				})
+			}
 		}
-		for _, script := range scripts {
-			t.Run(set+"/"+strings.TrimSuffix(filepath.Base(script), ".json"), func(t *testing.T) {
-				refused = append(refused, runScript(t, root, script)...)
-			})
-		}
-	}
+	})
 	for _, r := range refused {
 		t.Log("refused: ", r)
 	}
@@ -96,7 +104,7 @@ func runScript(t *testing.T, root, path string) (refused []string) {
 	original := &specRun{dir: filepath.Dir(path), root: root}
 	want := original.run(t, script)
 	// Tiny pieces send small bulk operations through the helpers, too.
-	for _, options := range []wasm.Options{{}, {PieceBytes: 16}} {
+	for _, options := range []wasm.Options{{}, {PieceBytes: 16, Depth: 1 << 30}} {
 		metered := &specRun{dir: filepath.Dir(path), root: root, meter: newMeter(7), options: options}
 		got := metered.run(t, script)
 		for i := range want {
