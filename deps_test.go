@@ -51,6 +51,7 @@ var rooms = map[string]string{
 // their tests. So each can be replaced by editing one room.
 var libraries = []struct{ path, rooms, tests string }{
 	{"github.com/BurntSushi/toml", "host/config", ""},
+	{"github.com/bmatcuk/doublestar/v4", "host", ""},
 	{"github.com/fsnotify/fsnotify", "host", ""},
 	{"github.com/http-wasm/http-wasm-host-go", "", "runtime runtime/guest"},
 	{"github.com/joho/godotenv", "host", ""},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"reflect"
 	"sync/atomic"
 
@@ -22,6 +23,7 @@ type function struct {
 	settings  config.Function
 	variables []runtime.Variable
 	digest    [sha256.Size]byte
+	included  files
 	bytes     int
 
 	loaded *runtime.Function // nil if broken is set
@@ -37,13 +39,13 @@ type function struct {
 
 // load makes a function from its source, or takes old over if nothing changed.
 // It never fails: a function that cannot be invoked says why when it is called.
-func (h *Host) load(ctx context.Context, site *os.Root, src source, settings config.Function, variables []runtime.Variable, old *function) *function {
+func (h *Host) load(ctx context.Context, site *os.Root, base string, src source, settings config.Function, variables []runtime.Variable, old *function) *function {
 	f := &function{source: src, settings: settings, variables: variables, metrics: h.metrics.Function(src.name)}
 	f.gate = newGate(settings.Concurrency, settings.Queue, &abi.Error{
 		What:    abi.FaultFunctionBusy,
 		Message: fmt.Sprintf("function %s is at its limit of %d invocations and %d waiting", src.name, settings.Concurrency, settings.Queue),
 	})
-	err := f.compile(ctx, h, site, old)
+	err := f.compile(ctx, h, site, base, old)
 	switch {
 	case f.loaded == nil && err == nil: // unchanged
 		old.stale.Store(nil)
@@ -61,7 +63,7 @@ func (h *Host) load(ctx context.Context, site *os.Root, src source, settings con
 }
 
 // compile reads and loads the module; without error and without loaded if old is the same.
-func (f *function) compile(ctx context.Context, h *Host, site *os.Root, old *function) error {
+func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base string, old *function) error {
 	if f.problem != "" {
 		return fmt.Errorf("%s", f.problem)
 	}
@@ -74,6 +76,9 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, old *fun
 		return err
 	}
 	f.digest, f.bytes = sha256.Sum256(module), len(module)
+	if f.included, err = include(site, base, h.dataWithin(site), f.settings.IncludedFiles); err != nil {
+		return err
+	}
 	if old.same(f) {
 		return nil
 	}
@@ -85,15 +90,28 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, old *fun
 			Timeout:     f.settings.Timeout,
 			Fuel:        f.settings.Fuel,
 		},
-		Env: f.variables, TmpBytes: f.settings.TmpBytes,
+		Env: f.variables, TmpBytes: f.settings.TmpBytes, Files: f.included.fs,
 		Log: h.guestLog(f.name),
 	})
 	return err
 }
 
+// dataWithin is the data directory as the site sees it, "" if it lies elsewhere.
+func (h *Host) dataWithin(site *os.Root) string {
+	data, err := filepath.Abs(h.options.Data)
+	if err != nil {
+		return ""
+	}
+	relative, err := filepath.Rel(site.Name(), data)
+	if err != nil || !filepath.IsLocal(relative) {
+		return ""
+	}
+	return filepath.ToSlash(relative)
+}
+
 // same reports whether f would be what old is.
 func (old *function) same(f *function) bool {
-	return old != nil && old.loaded != nil && old.digest == f.digest &&
+	return old != nil && old.loaded != nil && old.digest == f.digest && old.included.digest == f.included.digest &&
 		reflect.DeepEqual(old.settings, f.settings) && reflect.DeepEqual(old.variables, f.variables)
 }
 

@@ -68,6 +68,7 @@ func (h *Host) openSite(ctx context.Context, old *site) (*site, error) {
 // loadAll loads the functions, as many at a time as there are processors.
 func (s *site) loadAll(ctx context.Context, h *Host, root *os.Root, sources []source, variables map[string]string, old *site) {
 	loaded := make([]*function, len(sources))
+	base, _ := filepath.Rel(s.config.Root, s.config.Base) // both are absolute
 	var group sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, src := range sources {
@@ -75,7 +76,7 @@ func (s *site) loadAll(ctx context.Context, h *Host, root *os.Root, sources []so
 		group.Go(func() {
 			defer func() { <-slots }()
 			settings := s.config.Function(src.name)
-			loaded[i] = h.load(ctx, root, src, settings, granted(variables, settings.Env), old.function(src.name))
+			loaded[i] = h.load(ctx, root, filepath.ToSlash(base), src, settings, granted(variables, settings.Env), old.function(src.name))
 		})
 	}
 	group.Wait()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -32,7 +33,7 @@ const (
 
 // compile returns the compiled code of module, metered. What it takes to get
 // there from a stranger's bytes happens elsewhere: see Config.Compiler.
-func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (wazero.CompiledModule, error) {
+func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (*code, error) {
 	if err := wasm.CheckHeader(module); err != nil {
 		return nil, err
 	}
@@ -51,23 +52,38 @@ func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (wa
 	return compiled, err
 }
 
+// code is a module that is ready to be instantiated.
+type code struct {
+	wazero.CompiledModule
+	footprint int64 // what an instance takes outside its memory, in bytes
+}
+
 // refusal says why a module is not compiled; the cache has no part in it.
 type refusal struct{ error }
 
-func (e *Engine) compileOnce(ctx context.Context, module []byte, caps wasm.Caps) (wazero.CompiledModule, error) {
+func (e *Engine) compileOnce(ctx context.Context, module []byte, caps wasm.Caps) (*code, error) {
 	metered, err := e.metered(ctx, module, caps)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := e.wazero.CompileModule(ctx, metered)
-	if err != nil && e.cacheDir == "" {
-		return nil, &refusal{fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))}
+	if len(metered) < footprintBytes {
+		return nil, errSeal
 	}
-	return compiled, err
+	compiled, err := e.wazero.CompileModule(ctx, metered[footprintBytes:])
+	if err != nil && e.cacheDir == "" {
+		err = &refusal{fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &code{compiled, int64(binary.LittleEndian.Uint64(metered))}, nil
 }
 
-// metered returns module admitted, found valid, and metered: from the cache, or
-// by the compiler, which leaves it there.
+// footprintBytes of footprint stand before a metered module.
+const footprintBytes = 8
+
+// metered returns module admitted, found valid, and metered, behind its footprint:
+// from the cache, or by the compiler, which leaves it there.
 func (e *Engine) metered(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, error) {
 	if e.cacheDir == "" {
 		return meterModule(ctx, module, caps)
@@ -103,7 +119,7 @@ func meterModule(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, er
 	if err != nil {
 		return nil, &refusal{err}
 	}
-	return metered, nil
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(read.Footprint())), metered...), nil
 }
 
 // messageBytes is what is shown of an error that a module caused.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
@@ -49,7 +48,7 @@ type Variable struct{ Name, Value string }
 type Function struct {
 	engine    *Engine
 	config    FunctionConfig
-	module    wazero.CompiledModule
+	module    *code
 	kind      guest.Kind
 	system    wasi.Config
 	memory    uint64 // bytes at the start
@@ -166,7 +165,7 @@ func (f *Function) begin(ctx context.Context, req *abi.Request, resp *abi.Respon
 // instantiate makes an instance and runs the module's start section.
 func (v *invocation) instantiate() (api.Module, error) {
 	f := v.function
-	if !v.account.Open(f.memory) {
+	if !v.account.Open(f.memory) || !v.account.Hold(f.module.footprint) {
 		v.ready = time.Now()
 		return nil, errNoMemory
 	}
@@ -179,7 +178,7 @@ func (v *invocation) instantiate() (api.Module, error) {
 	v.system.Begin(f.kind.Streams(&v.call), f.kind.Environ(&v.call))
 	v.ctx = wasi.With(metered{guest.WithCall(v.ctx, &v.call), v.meter}, v.system)
 	ctx := experimental.WithMemoryAllocator(v.ctx, v.account)
-	instance, err := f.engine.wazero.InstantiateModule(ctx, f.module, f.engine.instance)
+	instance, err := f.engine.wazero.InstantiateModule(ctx, f.module.CompiledModule, f.engine.instance)
 	v.ready = time.Now()
 	v.instance = instance
 	return instance, err

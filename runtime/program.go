@@ -98,7 +98,7 @@ func (e *Engine) runProgram(ctx context.Context, module []byte, pages uint32) er
 	if start == nil || len(start.ParamTypes())+len(start.ResultTypes()) > 0 {
 		return errors.New("the module is no WASI command: it does not export a function _start without parameters and results")
 	}
-	if err := guest.CheckNames(e.wazero, compiled); err != nil {
+	if err := guest.CheckNames(e.wazero, compiled.CompiledModule); err != nil {
 		return err
 	}
 	limit := limits.Limits{MemoryPages: pages}.WithDefaults().MemoryPages
@@ -107,7 +107,7 @@ func (e *Engine) runProgram(ctx context.Context, module []byte, pages uint32) er
 	if first, has := wasm.MemoryMin(module); has && !account.Open(uint64(first)*abi.PageBytes) {
 		return errNoMemory
 	}
-	instance, err := e.wazero.InstantiateModule(experimental.WithMemoryAllocator(ctx, account), compiled, e.instance)
+	instance, err := e.wazero.InstantiateModule(experimental.WithMemoryAllocator(ctx, account), compiled.CompiledModule, e.instance)
 	if err != nil {
 		return err
 	}

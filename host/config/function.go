@@ -68,6 +68,9 @@ type Function struct {
 	Background bool
 	// Protocol is abi.ProtocolEvent or abi.ProtocolCGI.
 	Protocol string
+	// IncludedFiles are patterns of files, relative to the base directory, that the
+	// guest may read; "!" in front takes files out.
+	IncludedFiles []string
 	// Env names the site variables that the guest sees, each once and sorted:
 	// nil for all of them, empty for none.
 	Env []string
@@ -117,7 +120,7 @@ func (s settings) function(name string) Function {
 	set(&f.Concurrency, s.concurrency)
 	set(&f.Queue, s.queue)
 	set(&f.Protocol, s.protocol)
-	f.Env = s.env
+	f.Env, f.IncludedFiles = s.env, s.includedFiles
 	return f
 }
 
@@ -132,6 +135,8 @@ type settings struct {
 	background  *bool
 	protocol    *string
 	env         []string
+
+	includedFiles []string
 }
 
 // settings reads the keys of one rule.
@@ -146,6 +151,8 @@ func (t table) settings() settings {
 		background:  t.boolean("background"),
 		protocol:    t.choice("protocol", abi.ProtocolEvent, abi.ProtocolCGI),
 		env:         t.names("env"),
+
+		includedFiles: t.strings("included_files"),
 	}
 }
 
@@ -159,6 +166,7 @@ func (s *settings) override(o settings) {
 	replace(&s.queue, o.queue)
 	replace(&s.background, o.background)
 	replace(&s.protocol, o.protocol)
+	s.includedFiles = append(s.includedFiles, o.includedFiles...)
 	if o.env != nil {
 		joined := append(append([]string{}, s.env...), o.env...)
 		slices.Sort(joined)

@@ -10,6 +10,7 @@ type Account struct {
 	budget *Budget
 	limit  uint64 // bytes
 	memory *linear
+	held   int64
 	peak   int64
 	short  bool
 }
@@ -26,6 +27,17 @@ func (a *Account) Open(min uint64) bool {
 	return a.memory.Reallocate(min) != nil
 }
 
+// Hold takes bytes out of the budget for what an instance has besides its
+// memory, until Close, or reports that there is no room.
+func (a *Account) Hold(bytes int64) bool {
+	if !a.budget.open(bytes) {
+		a.short = true
+		return false
+	}
+	a.held += bytes
+	return true
+}
+
 // Allocate implements experimental.MemoryAllocator.
 func (a *Account) Allocate(_, _ uint64) experimental.LinearMemory { return a.memory }
 
@@ -40,6 +52,8 @@ func (a *Account) Close() {
 	if a.memory != nil {
 		a.memory.Free()
 	}
+	a.budget.release(a.held)
+	a.held = 0
 }
 
 // slabBytes is the largest memory kept on the Go heap, enough for most guests in
