@@ -11,7 +11,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION = $(shell test -e .git && git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS = -s -w -X github.com/cloche-run/cloche/host/cli.version=$(VERSION)
 
-.PHONY: help demo test build examples guests bench fuzz corpus lint notices notices-check deps clean
+.PHONY: help demo test build examples guests bench fuzz corpus attack lint notices notices-check deps clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ bench: guests ## Run the benchmarks; BENCH=REGEXP chooses some
 
 fuzz: ## Fuzz every target for FUZZTIME (1m) each
 	scripts/fuzz $(FUZZTIME)
+
+attack: ## Deploy and call every hostile module of host/attack_test.go
+	CLOCHE_ATTACK=all go test -count=1 -v -run '^TestAttacks$$' ./host
 
 corpus: ## Fetch real modules and show how near they come to the caps
 	@scripts/corpus

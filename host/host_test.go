@@ -18,6 +18,16 @@ import (
 	"github.com/cloche-run/cloche/host/logs"
 )
 
+const compileArgument = "compile-apart"
+
+// TestMain makes the test binary a compiler when it is run as one.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == compileArgument {
+		os.Exit(host.Compile(context.Background()))
+	}
+	os.Exit(m.Run())
+}
+
 // site is a site directory that a test fills.
 type site struct {
 	t   testing.TB

@@ -2,12 +2,6 @@ package wasmtest
 
 import "slices"
 
-// More value types and opcodes, for random programs.
-const (
-	F64     = 0x7c
-	funcref = 0x70
-)
-
 // RandomFunctions is how many functions a random program has, exported as "f0",
 // "f1" and so on.
 const RandomFunctions = 5
@@ -97,13 +91,13 @@ func (g *random) module() []byte {
 	return slices.Concat([]byte{0, 'a', 's', 'm', 1, 0, 0, 0},
 		section(1, g.types...),
 		section(3, functions...),
-		section(4, []byte{funcref, 1, tableEntries, 2 * tableEntries}),
+		section(4, []byte{FuncRef, 1, tableEntries, 2 * tableEntries}),
 		section(5, []byte{1, 1, 3}),
 		section(6, []byte{I32, 1, I32Const, 5, End}, []byte{I64, 1, I64Const, 7, End}),
 		section(7, exports...),
 		section(9,
 			slices.Concat([]byte{0, I32Const, 1, End}, []byte{RandomFunctions, 0, 1, 2, 3, 4}),
-			[]byte{5, funcref, 3, 0xd2, 1, End, 0xd0, funcref, End, 0xd2, 0, End}),
+			[]byte{5, FuncRef, 3, 0xd2, 1, End, 0xd0, FuncRef, End, 0xd2, 0, End}),
 		Section(12, []byte{2}),
 		section(10, bodies...),
 		section(11, slices.Concat([]byte{1}, vec(data)), slices.Concat([]byte{0, I32Const, 9, End}, vec(data))))
@@ -327,7 +321,7 @@ func (g *random) bulk(depth int) {
 		g.op(0xfc, 15, 0, Drop)
 	case 8:
 		g.emit([]byte{I32Const}, Int(int64(g.pick(tableEntries))))
-		g.op(0xd0, funcref)
+		g.op(0xd0, FuncRef)
 		length()
 		g.op(0xfc, 17, 0)
 	}
