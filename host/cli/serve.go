@@ -119,8 +119,11 @@ func greet(cmd *cobra.Command, h *host.Host, public, private net.Addr) {
 			fmt.Fprintf(out, "  %s\n", paint(os.Stdout, bold, base+f.Route))
 		}
 	}
-	n := len(h.Functions())
-	fmt.Fprintf(out, "\n%d functions", n)
+	if n := len(h.Functions()); n == 1 {
+		fmt.Fprint(out, "\n1 function")
+	} else {
+		fmt.Fprintf(out, "\n%d functions", n)
+	}
 	if broken > 0 {
 		fmt.Fprintf(out, ", %s", paint(os.Stdout, red, fmt.Sprintf("%d not loaded", broken)))
 	}
