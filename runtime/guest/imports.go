@@ -53,6 +53,9 @@ func Instantiate(ctx context.Context, rt wazero.Runtime) error {
 		call := f.call
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(
 			func(ctx context.Context, mod api.Module, stack []uint64) {
+				if ctx.Err() != nil { // thousands of calls fit between two checks of the fuel
+					abort("the invocation is over")
+				}
 				call(callFrom(ctx), memory{mod.Memory()}, stack)
 			},
 		), valueTypes(f.params), valueTypes(f.results)).Export(f.name)
