@@ -134,8 +134,8 @@ func BenchmarkFront(b *testing.B) {
 	play(b, ln, browser, b.N)
 }
 
-// BenchmarkGate is the cost of reading and judging one request.
-func BenchmarkGate(b *testing.B) {
+// BenchmarkReader is the cost of reading and judging one request.
+func BenchmarkReader(b *testing.B) {
 	c := &conn{
 		Conn:     &loop{raw: []byte(browser), left: math.MaxInt},
 		listener: &listener{server: New(hello, Config{})},
