@@ -43,12 +43,12 @@ func (a *attacks) loops() {
 	carried := code{}.I32(a.between(1, 9)).Op(w.Loop).Op(w.Int(int64(one))...).Index(w.Br, 0).Op(w.End)
 	a.spin("loop-with-parameter", g, carried)
 
-	// Every round moves a thousand values by one place, for three units of fuel.
+	// Every round moves a thousand values by one place.
 	g = a.command(2)
 	many := g.Type(repeated(w.I32, 1000), nil)
 	shift := code{}.Repeat(1000, code{}.I32(a.between(1, 99))).Op(w.Loop).Op(w.Int(int64(many))...)
 	shift = shift.I32(a.between(1, 99)).Index(w.Br, 0).Op(w.End)
-	a.spin("loop-shifts-1000", g, shift).known = carriedValues
+	a.spin("loop-shifts-1000", g, shift)
 }
 
 func (a *attacks) calls() {
@@ -83,18 +83,15 @@ func (a *attacks) calls() {
 	g.Element(0, self)
 	a.spin("tail-calls-indirect", g, code{}.Call(self))
 
-	// Each call hands on a thousand results, for four units of fuel.
+	// Each call hands on a thousand results.
 	g = a.command(2)
 	results := repeated(w.I32, 1000)
 	f = g.Func(nil, results, code{}.Repeat(1000, code{}.I32(a.between(1, 99)))...)
 	for range 200 {
 		f = g.Func(nil, results, code{}.Call(f)...)
 	}
-	a.spin("call-1000-results", g, code{}.Forever(code{}.Call(f).Repeat(1000, code{}.Op(w.Drop)))).known = carriedValues
+	a.spin("call-1000-results", g, code{}.Forever(code{}.Call(f).Repeat(1000, code{}.Op(w.Drop))))
 }
-
-// carriedValues is what the cost model leaves out: see runtime/wasm/cost.go.
-const carriedValues = "the values that a branch or a call carries cost nothing: up to 150 ms pass between two checks"
 
 // expensive is instructions that take long for what they cost.
 func (a *attacks) expensive() {

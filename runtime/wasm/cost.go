@@ -7,7 +7,7 @@ package wasm
 //
 // Free: unreachable, nop, block, loop, else, end, return, drop. One unit:
 // whatever is not named here, such as a load, an addition, a branch.
-// Saturating truncations: two.
+// Saturating truncations: two. Values that are carried: costValue.
 const (
 	costCall     = 4
 	costIndirect = 8
@@ -20,7 +20,15 @@ const (
 	costBulk = 20
 	// costLoop is the least that entering a function or a round of a loop costs.
 	costLoop = 1
+	// costValue is the price of each value beyond freeValues that a call returns,
+	// a branch takes to its label, or that enters a loop or leaves a block: they
+	// go through memory. Compilers hardly use more than one.
+	costValue  = 20
+	freeValues = 8
 )
+
+// costOfValues is what n values cost that are carried together.
+func costOfValues(n int) uint64 { return costValue * uint64(max(n-freeValues, 0)) }
 
 // Bulk lengths become units by a shift.
 const (

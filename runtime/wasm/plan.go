@@ -29,10 +29,12 @@ type planner struct {
 	flow   flow
 	plan   plan
 	last   instruction // the one before
+	self   functionType
 }
 
-func (p *planner) run(r *reader) *plan {
+func (p *planner) run(r *reader, self functionType) *plan {
 	p.flow.reset()
+	p.self = self
 	p.plan = plan{sites: append(p.plan.sites[:0], site{pos: r.pos})}
 	p.last = instruction{}
 	var in instruction
@@ -72,11 +74,57 @@ func (p *planner) charge(in *instruction) {
 			p.plan.lengths = true
 		}
 	}
-	current.cost += cost
+	current.cost += cost + costOfValues(p.carried(in))
 	switch in.op {
 	case opCall, opCallIndirect, opReturnCall, opReturnCallIndirect:
 		current.calls = true
 	}
+}
+
+// carried is how many values an instruction moves to where it leads.
+func (p *planner) carried(in *instruction) int {
+	m, frames := p.module, p.flow.frames
+	switch in.op {
+	case opCall:
+		return m.types[m.functions[in.index]].results.length()
+	case opCallIndirect:
+		return m.types[in.index].results.length()
+	case opReturn:
+		return p.self.results.length()
+	case opLoop:
+		return m.blockValues(in.block, true)
+	case opElse, opEnd:
+		return p.labelValues(&frames[len(frames)-1], false)
+	case opBr, opBrIf:
+		target := &frames[len(frames)-1-int(in.index)]
+		return p.labelValues(target, target.op == opLoop)
+	case opBrTable: // every target takes as many
+		var last uint32
+		m.eachTarget(in, func(label uint32) { last = label })
+		target := &frames[len(frames)-1-int(last)]
+		return p.labelValues(target, target.op == opLoop)
+	}
+	return 0
+}
+
+// labelValues is how many values the start or the end of a frame takes.
+func (p *planner) labelValues(f *frame, start bool) int {
+	if f == &p.flow.frames[0] {
+		return p.self.results.length()
+	}
+	return p.module.blockValues(f.block, start)
+}
+
+// blockValues counts the parameters or the results of a block with a type of its
+// own; others have at most one.
+func (m *Module) blockValues(s signature, params bool) int {
+	switch {
+	case s.typeIndex < 0:
+		return 0
+	case params:
+		return m.types[s.typeIndex].params.length()
+	}
+	return m.types[s.typeIndex].results.length()
 }
 
 // constantLength returns what the length of a bulk operation costs if it stands

@@ -20,6 +20,8 @@ type reader struct {
 // span is a stretch of the module's bytes.
 type span struct{ start, end int }
 
+func (s span) length() int { return s.end - s.start }
+
 func (s span) of(module []byte) []byte { return module[s.start:s.end] }
 
 // fail records what is wrong at offset.

@@ -9,7 +9,7 @@ import (
 // RewriterVersion changes whenever the same module becomes other bytes or its
 // work costs other fuel: make it part of what a cache of rewritten or compiled
 // modules is keyed by.
-const RewriterVersion = 1
+const RewriterVersion = 2
 
 // What a rewritten module shares with its host.
 const (
@@ -313,12 +313,12 @@ func (w *rewriter) code() ([]byte, error) {
 	p := &planner{module: m, pieces: w.pieces}
 	e := &emitter{rewriter: w}
 	for i := range m.bodies {
-		r, _ := m.bodyReader(i)
-		plan := p.run(r)
+		r, b := m.bodyReader(i)
+		plan := p.run(r, b.signature)
 		if r.err != nil {
 			return nil, r.err // Read has seen these bytes: they were changed since
 		}
-		r, b := m.bodyReader(i)
+		r, _ = m.bodyReader(i)
 		text := e.body(r, b, plan)
 		all = appendUnsigned(all, uint64(len(text)))
 		all = append(all, text...)
