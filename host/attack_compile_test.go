@@ -95,7 +95,7 @@ func (a *attacks) controlFlow(c wasm.Caps) {
 		{"fills", code{}.I32(0, 0).Index(w.LocalGet, 0).Misc(w.MemoryFill, 0)},
 		{"copies", code{}.I32(0, 0).Index(w.LocalGet, 0).Misc(w.MemoryCopy, 0, 0)},
 	} {
-		a.costly(op.name, []w.Locals{{Count: 1, Type: w.I32}}, code{}.Repeat(8000, op.body))
+		a.costly(op.name, []w.Locals{{Count: 1, Type: w.I32}}, code{}.Repeat(int(c.Branches)/4-10, op.body)) // each counts as four
 	}
 }
 
