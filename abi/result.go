@@ -55,8 +55,15 @@ func badResult(format string, args ...any) error {
 	return &Error{What: FaultBadResponse, Message: "error decoding lambda response: " + fmt.Sprintf(format, args...)}
 }
 
+// resultMembers is how many members a response may have, known or not.
+const resultMembers = 1000
+
 func (r *result) decode() error {
+	members := 0
 	err := r.object("the response", func(name string) (err error) {
+		if members++; members > resultMembers {
+			return badResult("more than %d members", resultMembers)
+		}
 		switch name {
 		case "statusCode":
 			if r.status, err = r.next(); err == nil && isDelim(r.status) {

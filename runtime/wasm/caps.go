@@ -55,7 +55,7 @@ type Caps struct {
 func DefaultCaps() Caps {
 	return Caps{
 		ModuleBytes:   ModuleBytes,
-		Types:         10_000,
+		Types:         2_000,
 		Params:        1_000,
 		Results:       1_000,
 		Imports:       1_000,
