@@ -17,6 +17,10 @@ const (
 	ExportMemory         = "memory"
 	ExportHandleRequest  = "handle_request"
 	ExportHandleResponse = "handle_response"
+	// ExportResume, () -> (), is called before a request that does not find the
+	// guest as it was started, but as it was once it was ready: the guest renews
+	// what must not be the same for all requests, as its random numbers.
+	ExportResume = "cloche_resume"
 )
 
 // ExportPrefix starts the names that a guest may not export: they are the host's.
@@ -65,4 +69,16 @@ const (
 	HeaderPrefixNetlify = "x-nf-"
 	HeaderPrefixCloche  = "x-cloche-"
 	HeaderPrefixEvent   = "x-netlify-"
+)
+
+// How far the requests of a function are kept apart: the configuration key
+// `isolation`.
+const (
+	// IsolationSnapshot serves each request from the guest's image: its state
+	// once it was ready.
+	IsolationSnapshot = "snapshot"
+	// IsolationFresh makes and readies an instance for each request.
+	IsolationFresh = "fresh"
+	// IsolationReuse lets requests see what earlier ones left behind.
+	IsolationReuse = "reuse"
 )

@@ -3,11 +3,14 @@ package host
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync/atomic"
 
 	"github.com/cloche-run/cloche/abi"
@@ -30,6 +33,9 @@ type function struct {
 	broken error             // why it cannot be invoked
 	// stale says why a newer version of it is not served.
 	stale atomic.Pointer[string]
+	// unready says why its guest does not get ready.
+	unready atomic.Pointer[string]
+	warmed  atomic.Bool
 
 	gate    *gate
 	metrics *admin.FunctionMetrics
@@ -46,6 +52,12 @@ func (h *Host) load(ctx context.Context, site *os.Root, base string, src source,
 		Message: fmt.Sprintf("function %s is at its limit of %d invocations and %d waiting", src.name, settings.Concurrency, settings.Queue),
 	})
 	err := f.compile(ctx, h, site, base, old)
+	if err == nil && f.loaded != nil && old != nil && old.loaded != nil {
+		if err = f.warm(ctx); err != nil { // the old version can stay
+			_ = f.loaded.Close(ctx)
+			f.loaded = nil
+		}
+	}
 	switch {
 	case f.loaded == nil && err == nil: // unchanged
 		old.stale.Store(nil)
@@ -96,6 +108,47 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base str
 	return err
 }
 
+// warm has a handler get ready ahead of its first request. A command shows that
+// it gets ready with its first answer: it may be all it does, and take as long.
+func (f *function) warm(ctx context.Context) error {
+	if f.loaded == nil || f.loaded.Kind() != runtime.KindHandler || f.warmed.Swap(true) {
+		return nil
+	}
+	err := f.loaded.Warm(ctx)
+	var busy *abi.Error
+	if errors.As(err, &busy) || ctx.Err() != nil { // its requests will tell
+		return nil
+	}
+	return err
+}
+
+// warm has the site's functions get ready, one after the other, whenever there
+// are new ones.
+func (h *Host) warm(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-h.cold:
+		}
+		if s, err := h.acquire(); err == nil {
+			s.warm(ctx, h)
+			s.release()
+		}
+	}
+}
+
+func (s *site) warm(ctx context.Context, h *Host) {
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
+		f := s.functions[name]
+		if err := f.warm(ctx); err != nil {
+			reason := err.Error()
+			f.unready.Store(&reason)
+			h.log.Error("function not ready", "function", name, "error", reason)
+		}
+	}
+}
+
 // dataWithin is the data directory as the site sees it, "" if it lies elsewhere.
 func (h *Host) dataWithin(site *os.Root) string {
 	data, err := filepath.Abs(h.options.Data)
@@ -134,7 +187,11 @@ func (f *function) kind() string {
 // guestLog returns what takes the lines a function logs.
 func (h *Host) guestLog(name string) func(*abi.Request, []byte) {
 	return func(req *abi.Request, line []byte) {
+		var request string // "" while the guest gets ready
+		if req != nil {
+			request = req.ID
+		}
 		h.log.LogAttrs(context.Background(), slog.LevelInfo, string(line),
-			slog.String("function", name), slog.String("request", req.ID), slog.String("stream", "stderr"))
+			slog.String("function", name), slog.String("request", request), slog.String("stream", "stderr"))
 	}
 }

@@ -81,12 +81,13 @@ type Host struct {
 	site      atomic.Pointer[site]
 	reloading sync.Mutex
 	listening atomic.Bool
+	cold      chan struct{} // holds something while functions are to be warmed
 }
 
 // Open reads the site and makes it ready to be invoked. It listens to nothing
 // until Run. The caller closes the Host.
 func Open(ctx context.Context, options Options) (*Host, error) {
-	h := &Host{options: options.withDefaults()}
+	h := &Host{options: options.withDefaults(), cold: make(chan struct{}, 1)}
 	if err := h.open(ctx); err != nil {
 		_ = h.Close()
 		return nil, err
@@ -110,7 +111,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.usage, err = usage.Open(o.Data, h.log); err != nil {
 		return err
 	}
-	h.engine, err = runtime.New(ctx, runtime.Config{CacheDir: h.data.join("cache"), Compiler: o.Compiler, MemoryBudget: o.MemoryBudget})
+	h.engine, err = runtime.New(ctx, runtime.Config{CacheDir: h.data.join("cache"), Compiler: o.Compiler, MemoryBudget: o.MemoryBudget, Log: h.log})
 	if err != nil {
 		return err
 	}
@@ -170,6 +171,7 @@ func (h *Host) Run(ctx context.Context, public, private net.Listener, reload <-c
 	outer := newGroup(ctx)
 	outer.start(func(ctx context.Context) error { return h.newFront().Serve(ctx, public) })
 	outer.start(func(ctx context.Context) error { return h.reloads(ctx, reload) })
+	outer.start(h.warm)
 	if h.options.Dev {
 		outer.start(h.watch)
 	}

@@ -68,6 +68,9 @@ func (r *record) invoke(ctx context.Context) error {
 	if f.loaded == nil {
 		return &abi.Error{What: abi.FaultFunctionNotReady, Message: "function " + f.name + " could not be loaded", Detail: f.broken.Error()}
 	}
+	if reason := f.unready.Load(); reason != nil {
+		return &abi.Error{What: abi.FaultFunctionNotReady, Message: "function " + f.name + " does not get ready", Detail: *reason}
+	}
 	if err := r.wait(ctx); err != nil {
 		return err
 	}

@@ -146,6 +146,10 @@ func (h *Host) Reload(ctx context.Context) error {
 	}
 	h.report(next)
 	h.site.Store(next)
+	select {
+	case h.cold <- struct{}{}:
+	default:
+	}
 	h.metrics.Retain(slices.Collect(maps.Keys(next.functions)))
 	if old != nil {
 		old.release()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,71 +55,70 @@ func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (*c
 // code is a module that is ready to be instantiated.
 type code struct {
 	wazero.CompiledModule
-	footprint int64 // what an instance takes outside its memory, in bytes
+	data []wasm.Run
+	traits
 }
 
 // refusal says why a module is not compiled; the cache has no part in it.
 type refusal struct{ error }
 
 func (e *Engine) compileOnce(ctx context.Context, module []byte, caps wasm.Caps) (*code, error) {
-	metered, err := e.metered(ctx, module, caps)
+	p, err := e.prepared(ctx, module, caps)
 	if err != nil {
 		return nil, err
 	}
-	if len(metered) < footprintBytes {
-		return nil, errSeal
-	}
-	compiled, err := e.wazero.CompileModule(ctx, metered[footprintBytes:])
+	compiled, err := e.wazero.CompileModule(ctx, p.code)
 	if err != nil && e.cacheDir == "" {
 		err = &refusal{fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &code{compiled, int64(binary.LittleEndian.Uint64(metered))}, nil
+	return &code{compiled, keep(p.data), p.traits}, nil
 }
 
-// footprintBytes of footprint stand before a metered module.
-const footprintBytes = 8
-
-// metered returns module admitted, found valid, and metered, behind its footprint:
-// from the cache, or by the compiler, which leaves it there.
-func (e *Engine) metered(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, error) {
-	if e.cacheDir == "" {
-		return meterModule(ctx, module, caps)
+// keep copies the data, so that they do not hold the whole file.
+func keep(data []wasm.Run) []wasm.Run {
+	kept := slices.Clone(data)
+	for i := range kept {
+		kept[i].Bytes = bytes.Clone(kept[i].Bytes)
 	}
-	file := meteredFile(e.cacheDir, module, caps)
-	if metered, err := readSealed(file); err == nil {
-		return metered, nil
+	return kept
+}
+
+// prepared returns what module becomes, from the cache, or from the compiler,
+// which leaves it there.
+func (e *Engine) prepared(ctx context.Context, module []byte, caps wasm.Caps) (*prepared, error) {
+	if e.cacheDir == "" {
+		return prepare(ctx, module, caps)
+	}
+	file := preparedFile(e.cacheDir, module, caps)
+	if p, err := readPrepared(file); err == nil {
+		return p, nil
 	}
 	if len(e.compiler) > 0 {
 		if err := e.compileApart(ctx, module, caps); err != nil {
 			return nil, err
 		}
-		return readSealed(file)
+		return readPrepared(file)
 	}
-	metered, err := meterModule(ctx, module, caps)
+	p, err := prepare(ctx, module, caps)
 	if err != nil {
 		return nil, err
 	}
-	return metered, writeSealed(file, metered)
+	encoded, err := p.encode()
+	if err != nil {
+		return nil, err
+	}
+	return p, writeSealed(file, encoded)
 }
 
-// meterModule reads module without trusting it, has the interpreter find it
-// valid, and only then rewrites it: what is not valid may become so.
-func meterModule(ctx context.Context, module []byte, caps wasm.Caps) ([]byte, error) {
-	read, err := wasm.Read(module, caps)
+func readPrepared(file string) (*prepared, error) {
+	sealed, err := readSealed(file)
 	if err != nil {
-		return nil, &refusal{err}
+		return nil, err
 	}
-	if err := validate(ctx, read.Stripped()); err != nil {
-		return nil, &refusal{fmt.Errorf("the module is not valid: %s", abi.Printable(err.Error(), messageBytes))}
-	}
-	metered, err := wasm.Rewrite(read, wasm.Options{})
-	if err != nil {
-		return nil, &refusal{err}
-	}
-	return append(binary.LittleEndian.AppendUint64(nil, uint64(read.Footprint())), metered...), nil
+	return decode(sealed)
 }
 
 // messageBytes is what is shown of an error that a module caused.
@@ -133,13 +132,13 @@ func validate(ctx context.Context, module []byte) error {
 	return err
 }
 
-// meteredFile is where the metered form of module is kept: keyed by its content
-// and by all that decides what it becomes.
-func meteredFile(dir string, module []byte, caps wasm.Caps) string {
+// preparedFile is where what module becomes is kept: keyed by its content and by
+// all that decides what it becomes.
+func preparedFile(dir string, module []byte, caps wasm.Caps) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %+v ", wasm.RewriterVersion, caps)
 	h.Write(module)
-	return filepath.Join(dir, "metered", hex.EncodeToString(h.Sum(nil)))
+	return filepath.Join(dir, "prepared", hex.EncodeToString(h.Sum(nil)))
 }
 
 var errSeal = errors.New("runtime: the file is damaged")

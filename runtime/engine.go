@@ -11,7 +11,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -52,6 +54,8 @@ type Config struct {
 	Compiler []string
 	// MemoryBudget is what all guests may hold together, in bytes; 0 is no limit.
 	MemoryBudget int64
+	// Log takes what an operator should know; nil discards.
+	Log *slog.Logger
 }
 
 // Engine compiles and holds functions. It is safe for concurrent use.
@@ -64,6 +68,13 @@ type Engine struct {
 	compiler  []string
 	compilers chan struct{}       // as many as may run at a time
 	instance  wazero.ModuleConfig // of every instance
+
+	log     *slog.Logger
+	noReset error // why no instance can be brought back to an image
+	pools   pools
+	ahead   chan struct{}      // held by who works ahead of requests
+	stop    context.CancelFunc // of the sweeping
+	swept   sync.WaitGroup
 }
 
 // features is WebAssembly 2.0 and what compilers emit beyond it. Exception
@@ -83,6 +94,11 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget),
 		compiler: config.Compiler, compilers: make(chan struct{}, compilerCount()),
 		instance: anonymous(),
+		log:      config.Log,
+		ahead:    make(chan struct{}, 1),
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
 	}
 	e.wazero = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
@@ -100,6 +116,10 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		_ = e.Close(ctx)
 		return nil, fmt.Errorf("runtime: fuel: %w", err)
 	}
+	e.budget.Spare(e.pools.reclaim)
+	e.verify(ctx)
+	ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	e.swept.Go(func() { e.pools.run(ctx) })
 	return e, nil
 }
 
@@ -113,9 +133,29 @@ func anonymous() wazero.ModuleConfig {
 // MemoryUsed is what all guests hold now, in bytes.
 func (e *Engine) MemoryUsed() int64 { return e.budget.Used() }
 
+// verify tries out what neither the system nor wazero documents and images rely
+// on. What does not hold is given up, and the log says so.
+func (e *Engine) verify(ctx context.Context) {
+	err := e.budget.Verify()
+	if errors.Is(err, memory.ErrReset) {
+		e.noReset = err
+	}
+	if err != nil {
+		e.log.Warn("instances are reset by slower means", "error", err.Error())
+	}
+	if err := e.budget.VerifyShrink(ctx, e.wazero); err != nil {
+		e.noReset = err
+		e.log.Error("every request is served by a fresh instance, which is slower", "error", err.Error())
+	}
+}
+
 // Close frees all functions and their code.
 func (e *Engine) Close(ctx context.Context) error {
-	err := e.wazero.Close(ctx)
+	if e.stop != nil {
+		e.stop()
+		e.swept.Wait()
+	}
+	err := errors.Join(e.wazero.Close(ctx), e.budget.Close())
 	if cacheErr := e.cache.Close(ctx); err == nil {
 		err = cacheErr
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/limits"
+	"github.com/cloche-run/cloche/runtime/wasi"
 	"github.com/cloche-run/cloche/runtime/wasm"
 )
 
@@ -30,18 +31,33 @@ type meter struct {
 	deadline time.Time // zero for none
 	budget   int64
 
+	before        int64 // what the guest used to get ready
 	used, granted int64
 	late          bool // the guest was stopped at its deadline
 	yielded       time.Time
 }
 
 func newMeter(ctx context.Context, budget uint64) *meter {
-	m := &meter{ctx: ctx, budget: math.MaxInt64 / 2, yielded: time.Now()}
+	m := &meter{ctx: ctx, yielded: time.Now()}
 	m.deadline, _ = ctx.Deadline()
+	m.limit(budget)
+	return m
+}
+
+func (m *meter) limit(budget uint64) {
+	m.budget = math.MaxInt64 / 2
 	if budget > 0 && budget < uint64(m.budget) {
 		m.budget = int64(budget)
 	}
-	return m
+}
+
+// begin starts anew, with another budget, for a guest that is ready and has left
+// left of its last grant. What it used so far is not the request's: guests that
+// start from an image have not used it either. The guest must have no fuel now.
+func (m *meter) begin(left int64, budget uint64) {
+	m.before += m.used + m.granted - left
+	m.used, m.granted = 0, 0
+	m.limit(budget)
 }
 
 // refuel takes back what is left of the last grant and makes another, of at
@@ -67,14 +83,9 @@ func (m *meter) refuel(left, need int64) int64 {
 // errOver ends a guest whose time is over.
 var errOver = limits.Trapf(abi.FaultCanceled, "the invocation is over")
 
-// spent is the fuel that instance has used, exact once it has returned.
-func (m *meter) spent(instance api.Module) uint64 {
-	if instance == nil || m.granted == 0 {
-		return uint64(m.used) // it never asked, or was refused
-	}
-	left := int64(instance.ExportedGlobal(wasm.FuelExport).Get())
-	return uint64(m.used + max(m.granted-left, 0))
-}
+// spent is the fuel that a guest has used of which left is left, exact once it
+// has returned.
+func (m *meter) spent(left int64) uint64 { return uint64(m.used + max(m.granted-left, 0)) }
 
 type meterKey struct{}
 
@@ -92,7 +103,7 @@ func (c metered) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// instantiateFuel adds the function that rewritten modules import.
+// instantiateFuel adds the functions that rewritten modules import.
 func instantiateFuel(ctx context.Context, rt wazero.Runtime) error {
 	const i64 = api.ValueTypeI64
 	_, err := rt.NewHostModuleBuilder(wasm.FuelModule).NewFunctionBuilder().
@@ -100,6 +111,9 @@ func instantiateFuel(ctx context.Context, rt wazero.Runtime) error {
 			m := ctx.Value(meterKey{}).(*meter)
 			stack[0] = uint64(m.refuel(int64(stack[0]), int64(stack[1])))
 		}), []api.ValueType{i64, i64}, []api.ValueType{i64}).
-		Export(wasm.RefuelImport).Instantiate(ctx)
+		Export(wasm.RefuelImport).
+		NewFunctionBuilder().
+		WithGoFunction(api.GoFunc(func(ctx context.Context, _ []uint64) { wasi.Resume(ctx) }), nil, nil).
+		Export(wasm.ResumeImport).Instantiate(ctx)
 	return err
 }

@@ -2,17 +2,13 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
 
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
-
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/guest"
-	"github.com/cloche-run/cloche/runtime/limits"
-	"github.com/cloche-run/cloche/runtime/memory"
 	"github.com/cloche-run/cloche/runtime/wasi"
 	"github.com/cloche-run/cloche/runtime/wasm"
 )
@@ -25,6 +21,9 @@ type FunctionConfig struct {
 	// Protocol is abi.ProtocolEvent (the default) or abi.ProtocolCGI.
 	Protocol string
 	Limits   Limits
+	// Isolation is how far requests are kept apart: abi.IsolationSnapshot (the
+	// default), abi.IsolationFresh or abi.IsolationReuse.
+	Isolation string
 	// Env is the guest's environment.
 	Env []Variable
 	// TmpBytes is the size of a private /tmp in memory, which every invocation
@@ -34,7 +33,7 @@ type FunctionConfig struct {
 	// nil is none.
 	Files fs.FS
 	// Log takes the guest's log, a line at a time, during the invocation of
-	// request. The line is the guest's own text: escape it before a terminal or
+	// request, which is nil for what a guest says before there is one. The line is the guest's own text: escape it before a terminal or
 	// a header sees it. It is overwritten after the call.
 	Log func(request *abi.Request, line []byte)
 	// Next stands behind an http-wasm handler; nil for a served function.
@@ -53,9 +52,13 @@ type Function struct {
 	system    wasi.Config
 	memory    uint64 // bytes at the start
 	hasMemory bool
+
+	pool  *pool // nil if every request has its instance made for it
+	init  wasi.Init
+	whole bool // every instance gets ready by itself: memory and globals are not all of its state
 }
 
-// Load compiles module and recognises its kind. An error says what is wrong
+// Load compiles module and recognises its kind; the guest does not run yet. An error says what is wrong
 // with the module and what to do about it. The caller closes the Function.
 func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig) (*Function, error) {
 	config.Limits = config.Limits.WithDefaults()
@@ -71,6 +74,10 @@ func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig)
 	if err := f.prepare(); err != nil {
 		_ = compiled.Close(ctx)
 		return nil, err
+	}
+	f.init = newInit()
+	if f.config.Isolation != abi.IsolationFresh {
+		f.pool = newPool(f)
 	}
 	return f, nil
 }
@@ -103,115 +110,54 @@ func (f *Function) prepare() (err error) {
 
 func (f *Function) memoryLimit() uint64 { return uint64(f.config.Limits.MemoryPages) * abi.PageBytes }
 
-// Kind is "command", "handler" or "cgi".
+// KindHandler is the Kind that gets ready by a function of its own.
+const KindHandler = "handler"
+
+// Kind is "command", KindHandler or "cgi".
 func (f *Function) Kind() string { return f.kind.Name() }
 
 // Limits are the function's limits, defaults filled in.
 func (f *Function) Limits() Limits { return f.config.Limits }
 
-// Close frees the compiled code. No invocation may be running.
-func (f *Function) Close(ctx context.Context) error { return f.module.Close(ctx) }
-
-// Invoke runs the function once, in a fresh instance, and fills resp, whose Body
-// the caller has set. It returns when the guest has stopped: by itself, at its
-// deadline, or because ctx was cancelled.
-//
-// An error is a *Trap or an *abi.Error and knows its abi.Fault; resp is then
-// unspecified. A nil error means that resp can be sent as HTTP.
-func (f *Function) Invoke(ctx context.Context, req *abi.Request, resp *abi.Response) (Usage, error) {
-	v := f.begin(ctx, req, resp)
-	defer v.end()
-	instance, err := v.instantiate()
-	if err == nil {
-		err = f.kind.Serve(v.ctx, instance, &v.call)
+// Warm makes what requests start from, ahead of the first one: without it, they
+// are served by fresh instances until one has shown that the guest gets ready.
+// An error says why the guest does not. A guest that works but whose state cannot
+// be brought back gets a fresh instance for each request; the engine's log says why.
+func (f *Function) Warm(ctx context.Context) error {
+	if f.pool == nil {
+		return nil
 	}
-	usage := v.stop()
-	if err != nil || v.ctx.Err() != nil { // a guest that was woken at its deadline may still return
-		return usage, v.trap(err)
+	err := f.pool.add(ctx)
+	var reason *unfit
+	if errors.As(err, &reason) {
+		f.pool.mu.Lock()
+		defer f.pool.mu.Unlock()
+		f.pool.bar(err)
+		return nil
 	}
-	return usage, resp.Validate()
-}
-
-// invocation is one run of a function.
-type invocation struct {
-	function *Function
-	ctx      context.Context
-	cancel   context.CancelFunc
-	call     guest.Call
-	log      guest.LogWriter
-	account  *memory.Account
-	meter    *meter
-	system   *wasi.System
-	instance api.Module
-	stopped  *limits.Trap // why the host ended the guest, if it did
-
-	started time.Time
-	ready   time.Time
-}
-
-func (f *Function) begin(ctx context.Context, req *abi.Request, resp *abi.Response) *invocation {
-	v := &invocation{function: f, started: time.Now()}
-	v.ctx, v.cancel = context.WithTimeout(ctx, f.config.Limits.Timeout)
-	v.log.Limit = f.config.Limits.LogBytes
-	if f.config.Log != nil {
-		v.log.Line = func(line []byte) { f.config.Log(req, line) }
-	}
-	v.call = guest.Call{Request: req, Response: resp, Next: f.config.Next, Log: &v.log, Stop: v.abort}
-	v.meter = newMeter(v.ctx, f.config.Limits.Fuel)
-	v.account = memory.NewAccount(f.engine.budget, f.memoryLimit())
-	return v
-}
-
-// instantiate makes an instance and runs the module's start section.
-func (v *invocation) instantiate() (api.Module, error) {
-	f := v.function
-	if !v.account.Open(f.memory) || !v.account.Hold(f.module.footprint) {
-		v.ready = time.Now()
-		return nil, errNoMemory
-	}
-	system, err := wasi.New(f.system)
 	if err != nil {
-		v.ready = time.Now()
-		return nil, err
+		return fmt.Errorf("the function does not get ready for its first request: %w", err)
 	}
-	v.system = system
-	v.system.Begin(f.kind.Streams(&v.call), f.kind.Environ(&v.call))
-	v.ctx = wasi.With(metered{guest.WithCall(v.ctx, &v.call), v.meter}, v.system)
-	ctx := experimental.WithMemoryAllocator(v.ctx, v.account)
-	instance, err := f.engine.wazero.InstantiateModule(ctx, f.module.CompiledModule, f.engine.instance)
-	v.ready = time.Now()
-	v.instance = instance
-	return instance, err
+	return nil
 }
 
-// abort ends the guest at once; the first reason counts.
-func (v *invocation) abort(why *limits.Trap) {
-	if v.stopped == nil {
-		v.stopped = why
-		v.cancel()
+func (f *Function) initLog() func(line []byte) {
+	if f.config.Log == nil {
+		return nil
 	}
+	return func(line []byte) { f.config.Log(nil, line) }
 }
 
-// stop flushes the log and adds up what was used.
-func (v *invocation) stop() Usage {
-	v.log.Flush()
-	return Usage{
-		Init:        v.ready.Sub(v.started),
-		Exec:        time.Since(v.ready),
-		Fuel:        v.meter.spent(v.instance),
-		MemoryBytes: v.account.Peak(),
-		LogBytes:    v.log.Written(),
-	}
+// reuses tells whether requests see what earlier ones left behind. A command
+// ends with its request, so that there is nothing to reuse.
+func (f *Function) reuses() bool {
+	return f.config.Isolation == abi.IsolationReuse && f.kind.Pauses() == wasi.NoPause
 }
 
-// end frees the instance.
-func (v *invocation) end() {
-	if v.instance != nil {
-		_ = v.instance.Close(context.WithoutCancel(v.ctx))
+// Close frees the instances and the compiled code. No invocation may be running.
+func (f *Function) Close(ctx context.Context) error {
+	if f.pool != nil {
+		f.pool.close()
 	}
-	if v.system != nil {
-		v.system.Close()
-	}
-	v.account.Close()
-	v.cancel()
+	return f.module.Close(ctx)
 }

@@ -57,10 +57,10 @@ func TestEveryWayToFailHasItsFault(t *testing.T) {
 		"output without end":       {program(forever(write(1)...)...), abi.FaultResponseTooLarge, "response too large"},
 		"output before a failure":  {program(append(write(1), exit(1)...)...), abi.FaultExit, "exit status 1"},
 		"deep recursion":           {recursion(), abi.FaultTrap, "stack overflow"},
-		"an import at the wrong":   {startCalls("set_status_code", []byte{w.I32}, w.I32Const, 5), abi.FaultBadResponse, "status 5"},
-		"a wild pointer":           {startCalls("set_uri", []byte{w.I32, w.I32}, w.I32Const, 0x7f, w.I32Const, 9), abi.FaultTrap, "outside the memory"},
-		"an endless text":          {startCalls("set_method", []byte{w.I32, w.I32}, w.I32Const, 0, w.I32Const, 0x7f), abi.FaultTrap, "the limit is"},
-		"an unknown kind of field": {startCalls("remove_header", []byte{w.I32, w.I32, w.I32}, w.I32Const, 9, w.I32Const, 0, w.I32Const, 1), abi.FaultTrap, "no such kind"},
+		"an import at the wrong":   {calls("set_status_code", []byte{w.I32}, w.I32Const, 5), abi.FaultBadResponse, "status 5"},
+		"a wild pointer":           {calls("set_uri", []byte{w.I32, w.I32}, w.I32Const, 0x7f, w.I32Const, 9), abi.FaultTrap, "outside the memory"},
+		"an endless text":          {calls("set_method", []byte{w.I32, w.I32}, w.I32Const, 0, w.I32Const, 0x7f), abi.FaultTrap, "the limit is"},
+		"an unknown kind of field": {calls("remove_header", []byte{w.I32, w.I32, w.I32}, w.I32Const, 9, w.I32Const, 0, w.I32Const, 1), abi.FaultTrap, "no such kind"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,15 +101,17 @@ func recursion() []byte {
 	return m.Bytes()
 }
 
-// startCalls is a handler whose start section calls an import with arguments
-// that are already on the stack.
-func startCalls(name string, params []byte, arguments ...byte) []byte {
-	return handlerModule(func(m *w.Module) {
-		f := m.Import(abi.ModuleHandler, name, params, nil)
-		m.Memory(1)
-		m.ExportMemory("memory")
-		m.Start(m.Func(nil, nil, append(arguments, w.Call, byte(f))...))
-	})
+// calls is a handler that calls an import with arguments that are already on
+// the stack.
+func calls(name string, params []byte, arguments ...byte) []byte {
+	var m w.Module
+	f := m.Import(abi.ModuleHandler, name, params, nil)
+	m.Memory(1)
+	m.ExportMemory("memory")
+	body := append(arguments, w.Call, byte(f), w.I64Const, 1)
+	m.ExportFunc(abi.ExportHandleRequest, m.Func(nil, []byte{w.I64}, body...))
+	m.ExportFunc(abi.ExportHandleResponse, m.Func([]byte{w.I32, w.I32}, nil))
+	return m.Bytes()
 }
 
 func TestFuelIsCountedAndLimited(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/cloche-run/cloche/abi"
@@ -50,25 +49,13 @@ func (e *Engine) Run(ctx context.Context, module []byte, p Program) (exitCode ui
 		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
 		defer cancel()
 	}
-	system, err := p.system()
-	if err != nil {
-		return 0, err
-	}
-	defer system.Close()
-	streams := wasi.Streams{Stdout: p.Stdout, Stderr: p.Stderr, Terminal: p.Terminal}
-	if p.Stdin != nil {
-		stdin := wasi.NewInterruptible(p.Stdin)
-		defer stdin.Close()
-		streams.Stdin = stdin
-	}
-	system.Begin(streams, nil)
-	meter := newMeter(ctx, 0)
-	err = e.runProgram(wasi.With(metered{ctx, meter}, system), module, p.MemoryPages)
+	var r run
+	err = e.runProgram(ctx, module, p, &r)
 	var exit *sys.ExitError
 	switch {
 	case err == nil:
 		return 0, nil
-	case meter.late, errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case r.meter != nil && r.meter.late, errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return 0, limits.Trapf(abi.FaultDeadline, "the program ran longer than its timeout")
 	case ctx.Err() != nil:
 		return 0, limits.Trapf(abi.FaultCanceled, "the program was interrupted")
@@ -78,45 +65,65 @@ func (e *Engine) Run(ctx context.Context, module []byte, p Program) (exitCode ui
 	return 0, err
 }
 
-func (p Program) system() (*wasi.System, error) {
+func (p Program) system() wasi.Config {
 	config := wasi.Config{Args: p.Args, TmpBytes: p.TmpBytes, Dirs: p.Dirs}
 	for _, v := range p.Env {
 		config.Env = append(config.Env, v.Name+"="+v.Value)
 	}
-	return wasi.New(config)
+	return config
 }
 
-func (e *Engine) runProgram(ctx context.Context, module []byte, pages uint32) error {
+// load compiles module as a program.
+func (e *Engine) loadProgram(ctx context.Context, module []byte, p Program) (*Function, error) {
 	caps := wasm.DefaultCaps()
 	caps.MemoryPages = wasmPages
 	compiled, err := e.compile(ctx, module, caps)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer compiled.Close(ctx)
+	f := &Function{engine: e, module: compiled, system: p.system()}
+	f.config.Limits = Limits{MemoryPages: p.MemoryPages}.WithDefaults()
+	pages, _ := wasm.MemoryMin(module)
+	f.memory = uint64(pages) * abi.PageBytes
 	start := compiled.ExportedFunctions()[abi.ExportStart]
 	if start == nil || len(start.ParamTypes())+len(start.ResultTypes()) > 0 {
-		return errors.New("the module is no WASI command: it does not export a function _start without parameters and results")
+		err = errors.New("the module is no WASI command: it does not export a function _start without parameters and results")
+	} else {
+		err = guest.CheckNames(e.wazero, compiled.CompiledModule)
 	}
-	if err := guest.CheckNames(e.wazero, compiled.CompiledModule); err != nil {
-		return err
+	if err != nil {
+		_ = compiled.Close(ctx)
+		return nil, err
 	}
-	limit := limits.Limits{MemoryPages: pages}.WithDefaults().MemoryPages
-	account := memory.NewAccount(e.budget, uint64(limit)*abi.PageBytes)
-	defer account.Close()
-	if first, has := wasm.MemoryMin(module); has && !account.Open(uint64(first)*abi.PageBytes) {
-		return errNoMemory
-	}
-	instance, err := e.wazero.InstantiateModule(experimental.WithMemoryAllocator(ctx, account), compiled.CompiledModule, e.instance)
+	return f, nil
+}
+
+func (e *Engine) runProgram(ctx context.Context, module []byte, p Program, r *run) error {
+	f, err := e.loadProgram(ctx, module, p)
 	if err != nil {
 		return err
 	}
-	defer instance.Close(context.WithoutCancel(ctx))
-	if _, err = instance.ExportedFunction(abi.ExportStart).Call(ctx); err == nil {
-		return nil
+	defer f.Close(context.WithoutCancel(ctx))
+	i, err := f.instantiate(ctx, (*memory.Account).Open)
+	if err != nil {
+		return err
+	}
+	defer i.close()
+	streams := wasi.Streams{Stdout: p.Stdout, Stderr: p.Stderr, Terminal: p.Terminal}
+	if p.Stdin != nil {
+		stdin := wasi.NewInterruptible(p.Stdin)
+		defer stdin.Close()
+		streams.Stdin = stdin
+	}
+	r.start(ctx, Limits{}, i)
+	defer r.cancel()
+	i.system.Begin(streams, nil)
+	i.load(f.module.data)
+	if err = i.begin(r, f.module); err == nil {
+		err = i.module.ExportedFunction(abi.ExportStart).CallWithStack(r.ctx, nil)
 	}
 	var exit *sys.ExitError
-	if ctx.Err() != nil || errors.Is(err, errOver) || errors.As(err, &exit) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, errOver) || errors.As(err, &exit) {
 		return err
 	}
 	return guestTrap("the program trapped: ", err)

@@ -99,7 +99,7 @@ func TestRunAProgram(t *testing.T) {
 		"one with input":           {waiting(), runtime.Program{Stdin: strings.NewReader("x")}, 0, "", ""},
 		"one with a directory":     {making(), runtime.Program{Dirs: []runtime.Dir{{Guest: "/", Root: rootDir}}}, 0, "", ""},
 		"garbage":                  {[]byte("hello, world"), runtime.Program{}, 0, "not a WebAssembly module", ""},
-		"a handler":                {startCalls("set_status_code", []byte{w.I32}, w.I32Const, 5), runtime.Program{}, 0, "_start", ""},
+		"a handler":                {calls("set_status_code", []byte{w.I32}, w.I32Const, 5), runtime.Program{}, 0, "_start", ""},
 		"too much memory":          {rolling(), runtime.Program{MemoryPages: 10}, 0, "no memory left", abi.FaultHostBusy},
 	} {
 		code, err := engine.Run(t.Context(), test.module, test.program)

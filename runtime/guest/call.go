@@ -15,6 +15,9 @@ const StdoutBytes = abi.ResponseBodyBytes/3*4 + abi.ResponseHeaderBytes
 // Call is one invocation as a kind and the guest's imports see it. It belongs to
 // that invocation and is used by one goroutine at a time.
 type Call struct {
+	// Early keeps Request and Response out of reach, while the guest gets ready;
+	// they may be nil then.
+	Early    bool
 	Request  *abi.Request
 	Response *abi.Response
 	// Next is the handler behind a handler guest; nil for a served function.
@@ -26,6 +29,24 @@ type Call struct {
 
 	stdout  bytes.Buffer
 	handler handlerState
+}
+
+// Preface is what a guest did while it got ready that belongs to every answer:
+// what it printed, and the features it asked for.
+type Preface struct {
+	stdout   []byte
+	features uint32
+}
+
+// Preface is what c, a call without a request, has gathered.
+func (c *Call) Preface() Preface {
+	return Preface{bytes.Clone(c.stdout.Bytes()), c.handler.features}
+}
+
+// Continue begins a call whose guest has already done p.
+func (c *Call) Continue(p Preface) {
+	c.stdout.Write(p.stdout)
+	c.handler.features = p.features
 }
 
 type callKey struct{}

@@ -2,7 +2,6 @@ package guest
 
 import (
 	"bytes"
-	"context"
 	"net"
 	"net/url"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/limits"
 	"github.com/cloche-run/cloche/runtime/wasi"
+	"github.com/cloche-run/cloche/runtime/wasm"
 )
 
 // cgi is a CGI/1.1 program (RFC 3875) as WAGI runs it: the request in the
@@ -20,18 +20,27 @@ import (
 // Rules 50 to 55 of ABI.md.
 type cgi struct{}
 
-func (cgi) Name() string                 { return "cgi" }
-func (cgi) Streams(c *Call) wasi.Streams { return programStreams(c, c.Request.Body) }
+func (cgi) Name() string            { return "cgi" }
+func (cgi) Pauses() wasi.PausePoint { return wasi.AtEnviron }
 
-func (cgi) Serve(ctx context.Context, instance api.Module, call *Call) error {
-	if err := runProgram(ctx, instance); err != nil {
-		return err
+func (cgi) Streams(c *Call) wasi.Streams {
+	if c.Request == nil {
+		return programStreams(c, nil)
 	}
-	return decodeCGI(call.stdout.Bytes(), call.Response)
+	return programStreams(c, c.Request.Body)
+}
+
+func (cgi) Bind(instance api.Module) Guest {
+	return &program{instance.ExportedFunction(wasm.EnterExport), func(call *Call) error {
+		return decodeCGI(call.stdout.Bytes(), call.Response)
+	}}
 }
 
 // Environ holds the meta-variables.
 func (cgi) Environ(c *Call) (env []string) {
+	if c.Request == nil {
+		return nil
+	}
 	for _, pair := range metaVariables(c) {
 		env = append(env, pair[0]+"="+pair[1])
 	}

@@ -4,9 +4,9 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -24,9 +24,24 @@ type Kind interface {
 	// Environ is what the guest's environment holds for this call, as NAME=value,
 	// besides the function's own.
 	Environ(call *Call) []string
-	// Serve runs the guest, once, and completes call.Response.
-	Serve(ctx context.Context, instance api.Module, call *Call) error
+	// Pauses is where a guest that gets ready waits for its request.
+	Pauses() wasi.PausePoint
+	// Bind finds what is called of an instance.
+	Bind(instance api.Module) Guest
 }
+
+// Guest is an instance as its kind calls it, one call at a time.
+type Guest interface {
+	// Ready brings the guest to where it can serve, if it is not there by itself.
+	// A command is ready when it is paused; ErrEnded says that it never was.
+	Ready(ctx context.Context) error
+	// Serve runs the guest, once, and completes call.Response. It may be called
+	// again after the instance was brought back to its image.
+	Serve(ctx context.Context, call *Call) error
+}
+
+// ErrEnded is a command that ended without asking for its request.
+var ErrEnded = errors.New("the program ended without reading its input")
 
 // Detect recognises the kind of module. The error says what would make one.
 func Detect(module wazero.CompiledModule, protocol string) (Kind, error) {
@@ -51,14 +66,8 @@ func Detect(module wazero.CompiledModule, protocol string) (Kind, error) {
 	return command{}, nil
 }
 
-// CheckNames refuses a module that asks for what no host module offers, or
-// offers what is the host's.
+// CheckNames refuses a module that asks for what no host module offers.
 func CheckNames(rt wazero.Runtime, module wazero.CompiledModule) error {
-	for name := range module.ExportedFunctions() {
-		if strings.HasPrefix(name, abi.ExportPrefix) {
-			return fmt.Errorf("the module exports %.80q: names that begin with %s are the host's", name, abi.ExportPrefix)
-		}
-	}
 	if len(module.ImportedMemories()) > 0 {
 		return fmt.Errorf("the module imports a memory; it must define its own (remove --import-memory)")
 	}

@@ -21,8 +21,9 @@ type handler struct {
 	initialize string
 }
 
-func (handler) Name() string           { return "handler" }
-func (handler) Environ(*Call) []string { return nil }
+func (handler) Name() string            { return "handler" }
+func (handler) Environ(*Call) []string  { return nil }
+func (handler) Pauses() wasi.PausePoint { return wasi.NoPause }
 
 // Streams sends what a handler prints to its log.
 func (handler) Streams(c *Call) wasi.Streams { return wasi.Streams{Stdout: c.Log, Stderr: c.Log} }
@@ -49,19 +50,36 @@ const (
 	featuresOffered       = featureBufferRequest | featureBufferResponse
 )
 
-func (h handler) Serve(ctx context.Context, instance api.Module, call *Call) error {
-	s := &call.handler
+func (h handler) Bind(instance api.Module) Guest {
+	r := &reactor{instance: instance, request: instance.ExportedFunction(abi.ExportHandleRequest)}
 	if h.initialize != "" {
-		if _, err := instance.ExportedFunction(h.initialize).Call(ctx); err != nil {
-			return err
-		}
+		r.initialize = instance.ExportedFunction(h.initialize)
 	}
-	results, err := instance.ExportedFunction(abi.ExportHandleRequest).Call(ctx)
-	if err != nil {
+	return r
+}
+
+// reactor is a handler's instance.
+type reactor struct {
+	instance            api.Module
+	initialize          api.Function // nil for none
+	request, afterwards api.Function
+	stack               [2]uint64 // of parameters and results
+}
+
+func (r *reactor) Ready(ctx context.Context) error {
+	if r.initialize == nil {
+		return nil
+	}
+	return r.initialize.CallWithStack(ctx, nil)
+}
+
+func (r *reactor) Serve(ctx context.Context, call *Call) error {
+	s := &call.handler
+	if err := r.request.CallWithStack(ctx, r.stack[:]); err != nil {
 		return err
 	}
-	if next := results[0]; next&1 == 1 {
-		if err := proceed(ctx, instance, call, next>>32); err != nil {
+	if next := r.stack[0]; next&1 == 1 {
+		if err := r.proceed(ctx, call, next>>32); err != nil {
 			return err
 		}
 	} else if s.response.Status == 0 {
@@ -72,13 +90,17 @@ func (h handler) Serve(ctx context.Context, instance api.Module, call *Call) err
 
 // proceed hands the request to the next handler and the answer back to the
 // guest. A served function has no next: what the guest set so far is the answer.
-func proceed(ctx context.Context, instance api.Module, call *Call, requestContext uint64) error {
+func (r *reactor) proceed(ctx context.Context, call *Call, requestContext uint64) error {
 	s := &call.handler
 	if call.Next != nil {
 		call.Next(call.Request, s.response)
 	}
 	s.afterNext = true
-	_, err := instance.ExportedFunction(abi.ExportHandleResponse).Call(ctx, requestContext, 0)
+	if r.afterwards == nil {
+		r.afterwards = r.instance.ExportedFunction(abi.ExportHandleResponse)
+	}
+	r.stack = [2]uint64{requestContext, 0}
+	err := r.afterwards.CallWithStack(ctx, r.stack[:])
 	if err != nil || s.response.Status != 0 {
 		return err
 	}

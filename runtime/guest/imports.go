@@ -46,17 +46,25 @@ func imports() []hostFunction {
 	}
 }
 
+// beforeRequests are what a guest may call while it gets ready.
+var beforeRequests = [...]string{"enable_features", "get_config", "log_enabled", "log"}
+
 // Instantiate adds the http_handler module to rt.
 func Instantiate(ctx context.Context, rt wazero.Runtime) error {
 	b := rt.NewHostModuleBuilder(abi.ModuleHandler)
 	for _, f := range imports() {
-		call := f.call
+		call, name := f.call, f.name
+		beforehand := slices.Contains(beforeRequests[:], name)
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(
 			func(ctx context.Context, mod api.Module, stack []uint64) {
 				if ctx.Err() != nil { // thousands of calls fit between two checks of the fuel
 					abort("the invocation is over")
 				}
-				call(callFrom(ctx), memory{mod.Memory()}, stack)
+				c := callFrom(ctx)
+				if c.Early && !beforehand {
+					abort("%s is called before there is a request", name)
+				}
+				call(c, memory{mod.Memory()}, stack)
 			},
 		), valueTypes(f.params), valueTypes(f.results)).Export(f.name)
 	}

@@ -41,8 +41,10 @@ func (l Limits) WithDefaults() Limits {
 type Usage struct {
 	// Init is the time to a guest that is ready, Exec the time in the guest.
 	Init, Exec time.Duration
-	// Fuel is what the guest's work cost.
-	Fuel uint64
+	// Fuel is what the guest's work for the request cost: the same wherever and
+	// however often it is done. InitFuel is what it took to get ready before that,
+	// 0 if the guest started from an image.
+	Fuel, InitFuel uint64
 	// MemoryBytes is the largest size of the linear memory.
 	MemoryBytes int64
 	// LogBytes is what the guest logged, cut at its limit.

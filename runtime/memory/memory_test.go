@@ -94,3 +94,42 @@ func TestAMemoryOfNoPages(t *testing.T) {
 		t.Error("refused")
 	}
 }
+
+func TestABudgetSaysWhenItIsShort(t *testing.T) {
+	budget := memory.NewBudget(8 * page)
+	a := memory.NewAccount(budget, 100*page)
+	defer a.Close()
+	a.Open(5 * page)
+	if budget.Short(3*page) || !budget.Short(3*page+1) || memory.NewBudget(0).Short(1<<60) {
+		t.Error("5 pages out of 8 are taken")
+	}
+}
+
+// TestABudgetAsksForWhatIsIdle before it refuses to open or to grow a memory.
+func TestABudgetAsksForWhatIsIdle(t *testing.T) {
+	budget := memory.NewBudget(8 * page)
+	idle := []*memory.Account{memory.NewAccount(budget, 100*page), memory.NewAccount(budget, 100*page)}
+	asked := 0
+	budget.Spare(func(n int64) bool {
+		asked++
+		if len(idle) == 0 {
+			return false
+		}
+		idle[0].Close()
+		idle = idle[1:]
+		return true
+	})
+	idle[0].Open(4 * page)
+	idle[1].Open(2 * page)
+	a := memory.NewAccount(budget, 100*page)
+	defer a.Close()
+	if !a.Open(4*page) || asked != 1 {
+		t.Errorf("asked %d times to open", asked)
+	}
+	if a.Allocate(0, 0).Reallocate(7*page) == nil || asked != 2 {
+		t.Errorf("asked %d times to grow", asked)
+	}
+	if a.Allocate(0, 0).Reallocate(8*page) != nil || !a.Short() || asked != 3 || budget.Used() != 7*page {
+		t.Errorf("grew over the budget, %d in use, asked %d times", budget.Used(), asked)
+	}
+}

@@ -20,4 +20,6 @@ func (r *region) commit(size uint64) ([]byte, error) {
 	return r.buf, nil
 }
 
+func (r *region) between(from, to uint64) []byte { return r.buf[from:to:to] }
+
 func (r *region) free() { r.buf = nil }

@@ -29,4 +29,6 @@ func (r *region) commit(size uint64) ([]byte, error) {
 	return r.space[:size:size], nil
 }
 
+func (r *region) between(from, to uint64) []byte { return r.space[from:to:to] }
+
 func (r *region) free() { _ = unix.Munmap(r.space) }

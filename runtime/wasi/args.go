@@ -5,8 +5,14 @@ import "encoding/binary"
 func argsSizesGet(c *call) Errno { return c.sizes(c.sys.config.Args, nil) }
 func argsGet(c *call) Errno      { return c.texts(c.sys.config.Args, nil) }
 
-func environSizesGet(c *call) Errno { return c.sizes(c.sys.config.Env, c.sys.env) }
-func environGet(c *call) Errno      { return c.texts(c.sys.config.Env, c.sys.env) }
+func environGet(c *call) Errno { return c.texts(c.sys.config.Env, c.sys.env) }
+
+func environSizesGet(c *call) Errno {
+	if c.sys.pause.at == AtEnviron {
+		c.awaitRequest()
+	}
+	return c.sizes(c.sys.config.Env, c.sys.env)
+}
 
 // sizes: how many texts, and their bytes together, each with its NUL.
 func (c *call) sizes(a, b []string) Errno {

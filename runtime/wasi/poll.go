@@ -55,18 +55,34 @@ func pollOneoff(c *call) Errno {
 	}
 	// The guest may have its events overwrite its subscriptions.
 	p := poll{call: c, in: append([]byte(nil), in...), out: out}
-	start := time.Now()
+	if p.asksForInput() {
+		c.awaitRequest()
+	}
+	start := c.sys.time()
 	if errno := p.collect(start, start); errno != Success {
 		return errno
 	}
 	for p.count == 0 { // again if a clock that is rounded down is not there yet
 		p.wait()
-		if errno := p.collect(start, time.Now()); errno != Success {
+		if errno := p.collect(start, c.sys.time()); errno != Success {
 			return errno
 		}
 	}
 	binary.LittleEndian.PutUint32(count, p.count)
 	return Success
+}
+
+// asksForInput reports whether a subscription is for the standard input.
+func (p *poll) asksForInput() bool {
+	for in := p.in; len(in) > 0; in = in[subscriptionBytes:] {
+		if in[8] != eventRead {
+			continue
+		}
+		if d, errno := p.call.descriptor(binary.LittleEndian.Uint32(in[16:]), rightRead); errno == Success && d.stream == &p.sys.streams[0] {
+			return true
+		}
+	}
+	return false
 }
 
 // collect writes an event for every subscription that is due now, and notes what
@@ -145,6 +161,10 @@ func (p *poll) event(sub []byte, errno Errno, available uint64) {
 
 // wait returns when something is due. It does not if the invocation ends first.
 func (p *poll) wait() {
+	p.endIfOver()
+	if p.hasEnd && p.sys.sleep(p.wake) {
+		return
+	}
 	var end <-chan time.Time
 	if p.hasEnd {
 		timer := time.NewTimer(time.Until(p.wake))

@@ -24,6 +24,15 @@ func schedYield(c *call) Errno {
 // gigabyte is stopped in between.
 const randomBytes = 64 << 10
 
+func (s *System) random(p []byte) {
+	if s.getting == nil {
+		_, _ = rand.Read(p) // never fails
+		return
+	}
+	s.getting.drewRandom = true
+	_, _ = s.getting.random.Read(p)
+}
+
 func randomGet(c *call) Errno {
 	p, ok := c.bytes(c.u32(0), c.u32(1))
 	if !ok {
@@ -31,7 +40,7 @@ func randomGet(c *call) Errno {
 	}
 	for len(p) > 0 {
 		piece := p[:min(len(p), randomBytes)]
-		_, _ = rand.Read(piece) // never fails
+		c.sys.random(piece)
 		if p = p[len(piece):]; len(p) > 0 {
 			c.endIfOver()
 		}

@@ -16,6 +16,9 @@ func fdRead(c *call) Errno {
 	case d.base&rightRead == 0:
 		return ENOTCAPABLE
 	}
+	if d.stream == &c.sys.streams[0] {
+		c.awaitRequest()
+	}
 	v, errno := c.iovecs(1)
 	if errno != Success {
 		return errno

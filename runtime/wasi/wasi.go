@@ -77,6 +77,9 @@ type System struct {
 	initial []descriptor // what Reset goes back to
 	table   [Descriptors]*descriptor
 
+	pause   pause
+	getting *getting // nil once there is a request
+
 	module api.Module // the one that memory belongs to
 	memory api.Memory
 	call   call // the one that is under way: here, it costs no allocation
@@ -128,7 +131,7 @@ func (s *System) Begin(streams Streams, env []string) {
 	s.streams[0] = stream{in: streams.Stdin, terminal: streams.Terminal[0]}
 	s.streams[1] = stream{out: streams.Stdout, terminal: streams.Terminal[1]}
 	s.streams[2] = stream{out: streams.Stderr, terminal: streams.Terminal[2]}
-	s.env = env
+	s.env, s.getting = env, nil
 }
 
 // Changed reports whether the guest left anything of the System other than it

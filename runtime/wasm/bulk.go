@@ -62,7 +62,7 @@ func (e *emitter) bulk(in *instruction, raw []byte) {
 // large tells whether a memory operation can be longer than one piece without
 // trapping: memory.init cannot if its segment is not.
 func (e *emitter) large(in *instruction) bool {
-	return in.op != opMemoryInit || e.rewriter.module.dataBytes[in.index] > int(e.rewriter.pieces)
+	return in.op != opMemoryInit || e.rewriter.module.data[in.index].length() > int(e.rewriter.pieces)
 }
 
 // chargeLength takes the length's cost off the fuel, wherever that is held. The
@@ -84,11 +84,10 @@ func (w *rewriter) helper(in *instruction) uint32 {
 	}
 	at, ok := w.helperIndex[key]
 	if !ok {
-		at = len(w.helpers)
-		w.helpers = append(w.helpers, w.writeHelper(key))
+		at = w.add([]byte{typeI32, typeI32, typeI32}, nil, w.writeHelper(key))
 		w.helperIndex[key] = at
 	}
-	return uint32(len(w.module.functions) + 1 + at)
+	return at
 }
 
 type helperKey struct{ op, segment uint32 }
@@ -113,7 +112,7 @@ func (w *rewriter) writeHelper(key helperKey) []byte {
 	case opMemoryCopy:
 		e.trapUnless(key, helperFrom, e.memoryBytes)
 	case opMemoryInit:
-		e.trapUnless(key, helperFrom, func() { e.i64Const(int64(w.module.dataBytes[key.segment])) })
+		e.trapUnless(key, helperFrom, func() { e.i64Const(int64(w.module.data[key.segment].length())) })
 	}
 	if key.op == opMemoryCopy {
 		e.op(opLocalGet, helperFrom)

@@ -313,6 +313,7 @@ func (e *emitter) instruction(in *instruction) {
 		e.out = append(e.out, raw...)
 		e.flow.step(e.rewriter.module, in)
 	default:
+		e.smudge(in.op)
 		if bulkKind(in.op) != notBulk {
 			e.bulk(in, raw)
 		} else {

@@ -51,9 +51,11 @@ type Module struct {
 	globals   []globalType
 
 	importedFunctions int
+	pausing           []uint32 // imported functions
+	main              int      // the exported _start, -1 for none
 	elementCount      int
-	dataCount         int   // -1 if there is no data count section
-	dataBytes         []int // the length of each data segment
+	dataCount         int // -1 if there is no data count section
+	data              []segment
 	bodies            []span
 	declared          uint64 // locals of all functions
 	growing           map[uint32]bool
@@ -82,7 +84,7 @@ func Read(module []byte, caps Caps) (*Module, error) {
 	if err := checkHeader(module, caps.ModuleBytes); err != nil {
 		return nil, err
 	}
-	m := &Module{bytes: module, caps: caps, dataCount: -1}
+	m := &Module{bytes: module, caps: caps, dataCount: -1, main: -1}
 	r := &reader{module: module, pos: 8, end: len(module), function: -1}
 	if m.findSections(r); r.err != nil {
 		return nil, r.err
@@ -159,8 +161,8 @@ func (m *Module) readSection(id int) error {
 	case r.err != nil:
 	case id == sectionCode && len(m.bodies) != len(m.functions)-m.importedFunctions:
 		r.fail(r.pos, "%d functions are declared, %d have a body", len(m.functions)-m.importedFunctions, len(m.bodies))
-	case id == sectionData && m.dataCount >= 0 && m.dataCount != len(m.dataBytes):
-		r.fail(r.pos, "there are %d data segments, the data count section says %d", len(m.dataBytes), m.dataCount)
+	case id == sectionData && m.dataCount >= 0 && m.dataCount != len(m.data):
+		r.fail(r.pos, "there are %d data segments, the data count section says %d", len(m.data), m.dataCount)
 	}
 	if r.err != nil { // not the nil pointer as an error
 		return r.err

@@ -30,6 +30,8 @@ const (
 	opI64Const           = 0x42
 	opF32Const           = 0x43
 	opF64Const           = 0x44
+	opTableSet           = 0x26
+	opI32Eq              = 0x46
 	opI32GtU             = 0x4b
 	opI32LtU             = 0x49
 	opI64LtS             = 0x53

@@ -9,7 +9,7 @@ import (
 // RewriterVersion changes whenever the same module becomes other bytes or its
 // work costs other fuel: make it part of what a cache of rewritten or compiled
 // modules is keyed by.
-const RewriterVersion = 2
+const RewriterVersion = 3
 
 // What a rewritten module shares with its host.
 const (
@@ -34,6 +34,11 @@ type Options struct {
 	// goes deeper arrives at refuel with left >= need, which nothing else does.
 	// It is a count: a bound of the stack in bytes remains the engine's.
 	Depth uint32
+	// Image makes a module whose instances can be started from an image, and
+	// brought back to it: its host applies the initial data (Module.Data), calls
+	// StartExport, finds the mutable globals by GlobalExport, and may pause a
+	// command that is run by EnterExport.
+	Image bool
 }
 
 // Rewrite returns the module with its work metered. An engine must have found
@@ -53,7 +58,10 @@ type Options struct {
 // Large memory operations are done in pieces with a check between them. The same
 // module always becomes the same bytes. Custom sections are dropped.
 func Rewrite(m *Module, o Options) ([]byte, error) {
-	w := &rewriter{module: m, pieces: o.PieceBytes, depth: o.Depth, helperIndex: map[helperKey]int{}, typeOf: map[string]int{}}
+	w := &rewriter{
+		module: m, pieces: o.PieceBytes, depth: o.Depth, image: o.Image,
+		helperIndex: map[helperKey]uint32{}, typeOf: map[string]int{}, shims: map[uint32]uint32{},
+	}
 	if w.pieces == 0 {
 		w.pieces = pieceBytes
 	}
@@ -67,12 +75,35 @@ type rewriter struct {
 	module *Module
 	pieces uint32
 	depth  uint32
+	image  bool
 
 	types  [][]byte       // appended ones
 	typeOf map[string]int // by encoding; never iterated
 	// helpers are appended functions, in the order in which they were needed.
-	helpers     [][]byte
-	helperIndex map[helperKey]int
+	helpers     []helper
+	helperIndex map[helperKey]uint32
+	shims       map[uint32]uint32 // functions that stand for imports
+	enterIndex  uint32
+}
+
+// helper is an appended function: a type and a body.
+type helper struct {
+	typeIndex int
+	text      []byte
+}
+
+// add appends a function and returns its index in the new module.
+func (w *rewriter) add(params, results, text []byte) uint32 {
+	w.helpers = append(w.helpers, helper{w.typeIndex(params, results), text})
+	return uint32(len(w.module.functions) + w.imports() + len(w.helpers) - 1)
+}
+
+// imports is how many functions are imported besides the module's own.
+func (w *rewriter) imports() int {
+	if w.enters() {
+		return 2
+	}
+	return 1
 }
 
 // fuelGlobal is the last global, refuelIndex the last imported function.
@@ -82,21 +113,29 @@ func (w *rewriter) refuelIndex() uint32 { return uint32(w.module.importedFunctio
 // depthGlobal comes after fuelGlobal if there is a limit of depth.
 func (w *rewriter) depthGlobal() uint32 { return w.fuelGlobal() + 1 }
 
+// globals is how many globals are appended.
 func (w *rewriter) globals() int {
+	n := 1
 	if w.depth > 0 {
-		return 2
+		n++
 	}
-	return 1
+	if w.image {
+		n++
+	}
+	return n
 }
 
-func (w *rewriter) exports() []byte {
-	out := append(appendName(nil, FuelExport), kindGlobal)
+func (w *rewriter) exports() (count int, out []byte) {
+	out = append(appendName(nil, FuelExport), kindGlobal)
 	out = appendUnsigned(out, uint64(w.fuelGlobal()))
+	count = 1
 	if w.depth > 0 {
 		out = append(appendName(out, DepthExport), kindGlobal)
 		out = appendUnsigned(out, uint64(w.depthGlobal()))
+		count++
 	}
-	return out
+	more, out := w.imageExports(out)
+	return count + more, out
 }
 
 func (w *rewriter) appendGlobals() []byte {
@@ -105,13 +144,19 @@ func (w *rewriter) appendGlobals() []byte {
 		out = append(out, typeI64, 1, opI64Const)
 		out = append(appendSigned(out, int64(w.depth)), opEnd)
 	}
+	if w.image {
+		out = append(out, typeI32, 1, opI32Const, 0, opEnd)
+	}
 	return out
 }
 
 // function maps a function of the original.
 func (w *rewriter) function(index uint32) uint32 {
+	if shim, ok := w.shims[index]; ok {
+		return shim
+	}
 	if index >= w.refuelIndex() {
-		index++
+		index += uint32(w.imports())
 	}
 	return index
 }
@@ -155,18 +200,17 @@ func (w *rewriter) typeIndex(params, results []byte) int {
 
 // write puts the module together. The code comes first: it may need more types.
 func (w *rewriter) write() ([]byte, error) {
-	refuelType := w.typeIndex([]byte{typeI64, typeI64}, []byte{typeI64})
+	imports := w.hostFunctions()
+	w.addEntry()
 	code, err := w.code()
 	if err != nil {
 		return nil, err
 	}
 	var helperTypes []byte
-	for range w.helpers {
-		helperTypes = appendUnsigned(helperTypes, uint64(w.typeIndex([]byte{typeI32, typeI32, typeI32}, nil)))
+	for _, h := range w.helpers {
+		helperTypes = appendUnsigned(helperTypes, uint64(h.typeIndex))
 	}
-	refuel := appendName(appendName(nil, FuelModule), RefuelImport)
-	refuel = append(refuel, kindFunction)
-	refuel = appendUnsigned(refuel, uint64(refuelType))
+	exportCount, exports := w.exports()
 	out := make([]byte, 0, len(w.module.bytes)+len(code)/4)
 	out = append(out, w.module.bytes[:8]...)
 	for _, id := range sectionOrder {
@@ -175,7 +219,7 @@ func (w *rewriter) write() ([]byte, error) {
 		case sectionType:
 			content = w.appended(id, len(w.types), concat(w.types))
 		case sectionImport:
-			content = w.appended(id, 1, refuel)
+			content = w.appended(id, w.imports(), imports)
 		case sectionFunction:
 			content = w.appended(id, len(w.helpers), helperTypes)
 		case sectionTable:
@@ -183,13 +227,15 @@ func (w *rewriter) write() ([]byte, error) {
 		case sectionGlobal:
 			content = w.patched(id, w.globals(), w.appendGlobals())
 		case sectionExport:
-			content = w.patched(id, w.globals(), w.exports())
+			content = w.patched(id, exportCount, exports)
 		case sectionElement:
 			content = w.patched(id, 0, nil)
 		case sectionStart:
 			content = w.start()
 		case sectionCode:
 			content = code
+		case sectionData:
+			content = w.data()
 		default:
 			content = w.module.sections[id].of(w.module.bytes)
 		}
@@ -200,6 +246,19 @@ func (w *rewriter) write() ([]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// hostFunctions are the imports that are appended.
+func (w *rewriter) hostFunctions() []byte {
+	add := func(out []byte, name string, params, results []byte) []byte {
+		out = append(appendName(appendName(out, FuelModule), name), kindFunction)
+		return appendUnsigned(out, uint64(w.typeIndex(params, results)))
+	}
+	out := add(nil, RefuelImport, []byte{typeI64, typeI64}, []byte{typeI64})
+	if w.enters() {
+		out = add(out, ResumeImport, nil, nil)
+	}
+	return out
 }
 
 // entries splits a section into its count and the rest.
@@ -299,7 +358,7 @@ func (w *rewriter) tables() []byte {
 }
 
 func (w *rewriter) start() []byte {
-	if !w.module.has(sectionStart) {
+	if !w.module.has(sectionStart) || w.image {
 		return nil
 	}
 	index := w.module.reader(sectionStart).u32()
@@ -323,9 +382,9 @@ func (w *rewriter) code() ([]byte, error) {
 		all = appendUnsigned(all, uint64(len(text)))
 		all = append(all, text...)
 	}
-	for _, text := range w.helpers {
-		all = appendUnsigned(all, uint64(len(text)))
-		all = append(all, text...)
+	for _, h := range w.helpers {
+		all = appendUnsigned(all, uint64(len(h.text)))
+		all = append(all, h.text...)
 	}
 	count := len(m.bodies) + len(w.helpers)
 	if count == 0 {

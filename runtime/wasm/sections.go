@@ -1,5 +1,11 @@
 package wasm
 
+import (
+	"slices"
+
+	"github.com/cloche-run/cloche/abi"
+)
+
 // The smallest entries of each section, in bytes: what a claimed count must find.
 const (
 	minType    = 3 // form, two empty vectors
@@ -37,18 +43,20 @@ func (m *Module) readImports(r *reader) {
 	for ; n > 0 && r.err == nil; n-- {
 		start := r.pos
 		module := r.name(m.caps.NameBytes)
-		r.name(m.caps.NameBytes)
+		name := r.name(m.caps.NameBytes)
 		if r.err == nil && reserved(module) {
 			r.fail(start, "%s", reservedMessage("import from", module))
 			return
 		}
-		m.readImport(r)
+		if m.readImport(r) == kindFunction && module == abi.ModuleWASI && slices.Contains(pausing[:], name) {
+			m.pausing = append(m.pausing, uint32(m.importedFunctions-1))
+		}
 	}
 }
 
-func (m *Module) readImport(r *reader) {
+func (m *Module) readImport(r *reader) (kind byte) {
 	start := r.pos
-	switch kind := r.byte(); kind {
+	switch kind = r.byte(); kind {
 	case kindFunction:
 		m.addFunction(r)
 		m.importedFunctions++
@@ -67,6 +75,7 @@ func (m *Module) readImport(r *reader) {
 	default:
 		r.fail(start, "import kind %d is unknown", kind)
 	}
+	return kind
 }
 
 func (m *Module) addFunction(r *reader) {
@@ -141,7 +150,12 @@ func (m *Module) readExports(r *reader) {
 	for ; n > 0 && r.err == nil; n-- {
 		start := r.pos
 		name := r.name(m.caps.NameBytes)
-		m.exportedIndex(r)
+		kind, index := m.exportedIndex(r)
+		if kind == kindFunction && name == abi.ExportStart && r.err == nil {
+			if t := m.types[m.functions[index]]; t.params.length()+t.results.length() == 0 {
+				m.main = int(index)
+			}
+		}
 		switch {
 		case r.err != nil:
 		case reserved(name):
@@ -171,25 +185,4 @@ func (m *Module) exportedIndex(r *reader) (kind byte, index uint32) {
 		r.fail(start, "export kind %d is unknown", kind)
 	}
 	return kind, index
-}
-
-func (m *Module) readData(r *reader) {
-	n := r.count("the number of data segments", "DataSegments", m.caps.DataSegments, minData)
-	m.maxima.DataSegments = uint64(n)
-	for ; n > 0 && r.err == nil; n-- {
-		start := r.pos
-		switch flags := r.u32(); {
-		case r.err != nil:
-		case flags == 0, flags == 2:
-			if flags == 2 {
-				r.index("memory", len(m.memories))
-			}
-			m.needMemory(r, start)
-			m.constant(r, nil)
-		case flags > 2:
-			r.fail(start, "flags %#x of a data segment are unknown", flags)
-		}
-		s := r.skip(uint64(r.u32()))
-		m.dataBytes = append(m.dataBytes, s.end-s.start)
-	}
 }

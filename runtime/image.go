@@ -1,0 +1,222 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/runtime/entropy"
+	"github.com/cloche-run/cloche/runtime/guest"
+	"github.com/cloche-run/cloche/runtime/memory"
+	"github.com/cloche-run/cloche/runtime/wasi"
+)
+
+// What a guest may take to get ready, before any request: as much as AWS Lambda
+// gives its init phase, https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+const (
+	InitTimeout = 10 * time.Second
+	// InitFuel is about as long on a fast machine.
+	InitFuel = 100_000_000_000
+)
+
+// image is a guest that is ready: what its instances start from and go back to.
+type image struct {
+	memory  *memory.Image
+	globals []uint64
+	settled wasi.Settled
+	unborn  bool // nothing of the guest has run: it gets ready with each request
+	preface guest.Preface
+	seeds   []entropy.Generator
+}
+
+// same reports whether an instance stands at the image.
+func (i *image) same(at *instance) bool {
+	return bytes.Equal(at.content(), i.memory.Bytes()) && slices.Equal(at.values(), i.globals)
+}
+
+// newInit is what the guests of one function find while they get ready.
+func newInit() (init wasi.Init) {
+	init.Start = time.Now()
+	_, _ = crand.Read(init.Seed[:])
+	return init
+}
+
+// readied is an instance that got ready, and what it did on the way.
+type readied struct {
+	*instance
+	drew bool // it was given what differs between processes
+}
+
+// ready makes an instance and has it get ready, with no request in sight.
+func (f *Function) ready(ctx context.Context, init wasi.Init, log func(line []byte)) (*readied, error) {
+	i, err := f.instantiate(ctx, (*memory.Account).OpenToAdopt)
+	if err != nil {
+		return nil, err
+	}
+	var r run
+	r.log.Line, r.call.Early = log, true
+	r.start(ctx, Limits{Timeout: InitTimeout, Fuel: InitFuel, LogBytes: abi.LogBytes}, i)
+	defer r.cancel()
+	i.system.BeginInit(init, f.kind.Streams(&r.call))
+	i.system.ExpectPause(f.kind.Pauses())
+	i.load(f.module.data)
+	if err = i.begin(&r, f.module); err == nil {
+		err = i.guest.Ready(r.ctx)
+	}
+	if !errors.Is(err, guest.ErrEnded) {
+		err = r.outcome(err)
+	}
+	if err != nil {
+		i.close()
+		return nil, err
+	}
+	i.preface, i.ready = r.call.Preface(), true
+	return &readied{i, i.system.Drew()}, nil
+}
+
+// unfit says why a function's requests cannot start from an image.
+type unfit struct{ error }
+
+func unfitf(format string, args ...any) error { return &unfit{fmt.Errorf(format, args...)} }
+
+// conceive makes an image of the guest before any of it has run, and the instance
+// that it was taken of.
+func (f *Function) conceive(ctx context.Context) (*image, *instance, error) {
+	i, err := f.instantiate(ctx, (*memory.Account).OpenToAdopt)
+	if err != nil {
+		return nil, nil, err
+	}
+	i.load(f.module.data)
+	img := &image{globals: i.values(), unborn: true}
+	if img.memory, err = memory.NewImage(i.content()); err != nil {
+		i.close()
+		return nil, nil, err
+	}
+	f.whole = false
+	return img, i, i.adopt(img)
+}
+
+// develop makes the function's image, and the instance that it was taken of.
+func (f *Function) develop(ctx context.Context) (*image, *instance, error) {
+	first, err := f.ready(ctx, f.init, f.initLog())
+	var known abi.Faulter
+	if errors.Is(err, guest.ErrEnded) || f.kind.Pauses() != wasi.NoPause && errors.As(err, &known) && known.Fault() != abi.FaultHostBusy {
+		return nil, nil, &unfit{err} // a command may fail, or end, as it likes
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	img, err := f.capture(ctx, first)
+	if err != nil {
+		first.close()
+		return nil, nil, err
+	}
+	if err := first.adopt(img); err != nil {
+		_ = img.memory.Close()
+		return nil, nil, err
+	}
+	return img, first.instance, nil
+}
+
+// capture takes an image of a guest that is ready.
+func (f *Function) capture(ctx context.Context, r *readied) (*image, error) {
+	settled, ok := r.system.Settle()
+	if !ok {
+		return nil, unfitf("it leaves files or open descriptors behind before its first request")
+	}
+	img := &image{globals: r.values(), preface: r.preface, settled: settled}
+	var err error
+	if r.drew && r.resume == nil {
+		if img.seeds, err = f.seeds(ctx, r.content()); err != nil {
+			return nil, err
+		}
+	}
+	if img.memory, err = memory.NewImage(r.content()); err != nil {
+		return nil, err
+	}
+	f.whole = r.dirty.Get() != 0 || f.kind.Pauses() != wasi.NoPause
+	r.dirty.Set(0)
+	return img, nil
+}
+
+// another makes one more instance that stands at img.
+func (f *Function) another(ctx context.Context, img *image) (*instance, error) {
+	if !f.whole {
+		i, err := f.instantiate(ctx, func(a *memory.Account, _ uint64) bool { return a.OpenImage(img.memory) })
+		if err != nil {
+			return nil, err
+		}
+		i.image, i.preface, i.ready = img, img.preface, !img.unborn
+		i.system.Assume(img.settled)
+		i.restore()
+		return i, nil
+	}
+	r, err := f.ready(ctx, f.init, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.dirty.Set(0)
+	if _, ok := r.system.Settle(); !ok || !img.same(r.instance) {
+		r.close()
+		return nil, errUnstable
+	}
+	return r.instance, r.adopt(img)
+}
+
+// reused makes an instance that is not brought back to anything.
+func (f *Function) reused(ctx context.Context) (*instance, error) {
+	r, err := f.ready(ctx, newInit(), f.initLog())
+	if err != nil {
+		return nil, err
+	}
+	return r.instance, nil
+}
+
+// adopt makes img, at which the instance stands, what it goes back to. If that
+// fails the instance is closed.
+func (i *instance) adopt(img *image) error {
+	i.image = img
+	err := i.account.Adopt(img.memory)
+	if err != nil {
+		i.close()
+	}
+	return err
+}
+
+var errUnstable = unfitf("it does not get ready the same way twice")
+
+// seeds finds the random generators of a guest that was given random numbers or
+// the time, and may have kept them in content, its memory: a twin that was given
+// others shows whether it did.
+func (f *Function) seeds(ctx context.Context, content []byte) ([]entropy.Generator, error) {
+	init := newInit()
+	init.Start = f.init.Start.Add(twinAge)
+	twin, err := f.ready(ctx, init, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer twin.close()
+	other := twin.content()
+	if bytes.Equal(content, other) {
+		return nil, nil
+	}
+	var seeds []entropy.Generator
+	for _, g := range entropy.Find(content) {
+		if !g.Same(content, other) { // or its seed is the guest's own choice
+			seeds = append(seeds, g)
+		}
+	}
+	if len(seeds) == 0 {
+		return nil, unfitf("it keeps random numbers or the time from before its first request, and all requests would have the same: "+
+			"export %s to renew them (abi/ABI.md)", abi.ExportResume)
+	}
+	return seeds, nil
+}
+
+// twinAge is how much later a twin gets ready, by its clock.
+const twinAge = 1_000_001 * time.Second

@@ -1,0 +1,153 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/runtime/guest"
+	"github.com/cloche-run/cloche/runtime/memory"
+	"github.com/cloche-run/cloche/runtime/wasi"
+	"github.com/cloche-run/cloche/runtime/wasm"
+)
+
+// instance is a module with its own memory. It belongs to one run at a time.
+type instance struct {
+	module  api.Module
+	account *memory.Account
+	system  *wasi.System
+	guest   guest.Guest
+	resume  api.Function // abi.ExportResume, nil for none
+	fuel    api.MutableGlobal
+	dirty   api.MutableGlobal
+	globals []api.MutableGlobal // the module's own
+	preface guest.Preface
+
+	image  *image // what it starts from and goes back to; nil if it has none
+	ready  bool   // for a request
+	served int    // requests
+}
+
+// opening gives an account its first bytes: at least min.
+type opening func(a *memory.Account, min uint64) bool
+
+// instantiate makes an instance, whose memory is opened by open. No code of the
+// guest has run.
+func (f *Function) instantiate(ctx context.Context, open opening) (*instance, error) {
+	i := &instance{account: memory.NewAccount(f.engine.budget, f.memoryLimit())}
+	if !open(i.account, f.memory) || !i.account.Hold(f.module.Footprint) {
+		i.close()
+		return nil, errNoMemory
+	}
+	var err error
+	if i.system, err = wasi.New(f.system); err != nil {
+		i.close()
+		return nil, err
+	}
+	ctx = experimental.WithMemoryAllocator(ctx, i.account)
+	if i.module, err = f.engine.wazero.InstantiateModule(ctx, f.module.CompiledModule, f.engine.instance); err != nil {
+		i.close()
+		return nil, err
+	}
+	i.bind(f)
+	return i, nil
+}
+
+func (i *instance) bind(f *Function) {
+	if f.kind != nil {
+		i.guest = f.kind.Bind(i.module)
+	}
+	i.resume = i.module.ExportedFunction(abi.ExportResume)
+	i.fuel = i.global(wasm.FuelExport)
+	i.dirty = i.global(wasm.DirtyExport)
+	for n := range f.module.Globals {
+		i.globals = append(i.globals, i.global(wasm.GlobalExport(n)))
+	}
+}
+
+func (i *instance) global(name string) api.MutableGlobal {
+	return i.module.ExportedGlobal(name).(api.MutableGlobal)
+}
+
+// load puts the module's initial data into the memory.
+func (i *instance) load(data []wasm.Run) {
+	for _, run := range data {
+		i.module.Memory().Write(run.Offset, run.Bytes) // wasm.Data has seen that it fits
+	}
+}
+
+// begin runs the module's start function, if it has one.
+func (i *instance) begin(r *run, module *code) error {
+	if !module.Starts {
+		return nil
+	}
+	return i.module.ExportedFunction(wasm.StartExport).CallWithStack(r.ctx, nil)
+}
+
+// content is all of the memory, valid until it grows.
+func (i *instance) content() []byte {
+	content, _ := i.module.Memory().Read(0, i.module.Memory().Size())
+	return content
+}
+
+// values are those of the module's own globals.
+func (i *instance) values() []uint64 {
+	values := make([]uint64, len(i.globals))
+	for n, g := range i.globals {
+		values[n] = g.Get()
+	}
+	return values
+}
+
+var (
+	errDirty = errors.New("it changed a table or dropped a segment")
+	errAudit = errors.New("after a reset, its state differs from its image")
+)
+
+// reset brings the instance back to its image. After an error it must be closed.
+func (i *instance) reset() error {
+	if i.dirty.Get() != 0 {
+		return errDirty
+	}
+	if err := i.account.Reset(i.grow); err != nil {
+		return err
+	}
+	i.restore()
+	i.system.Reset()
+	i.system.Rewind()
+	i.served++
+	if i.served%AuditEvery == 0 && !i.account.Same() {
+		return errAudit
+	}
+	return nil
+}
+
+// AuditEvery is how many resets of an instance pass before one is checked, byte
+// by byte.
+const AuditEvery = 1000
+
+// restore sets the globals to the image's.
+func (i *instance) restore() {
+	for n, g := range i.globals {
+		g.Set(i.image.globals[n])
+	}
+}
+
+// grow has wazero ask for the memory anew, by one page: it may get any size.
+func (i *instance) grow() bool {
+	_, ok := i.module.Memory().Grow(1)
+	return ok
+}
+
+func (i *instance) close() {
+	if i.module != nil {
+		_ = i.module.Close(context.Background())
+	}
+	if i.system != nil {
+		i.system.Close()
+	}
+	i.account.Close()
+}

@@ -1,0 +1,78 @@
+package memory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// pageBytes is the size of a page of wasm.
+const pageBytes = 64 << 10
+
+// Image is the linear memory of a guest that is ready: sealed, and shared by all
+// instances that start from it. On Linux it is a file in memory that holds what
+// is not zero, and a mapping of it.
+type Image struct {
+	bytes []byte
+	file  imageFile
+	users atomic.Int64 // accounts, and one for the image not being closed
+	shut  atomic.Bool
+}
+
+// NewImage makes an image of content, which it copies: a multiple of 64 KiB, which
+// may be 0. What it takes is for the caller to Reserve: see Held.
+func NewImage(content []byte) (*Image, error) {
+	if len(content)%pageBytes != 0 {
+		return nil, fmt.Errorf("memory: an image of %d bytes is not of whole pages of 64 KiB", len(content))
+	}
+	i := &Image{}
+	i.users.Store(1)
+	if err := i.fill(content); err != nil {
+		return nil, fmt.Errorf("memory: image of %d bytes: %w", len(content), err)
+	}
+	return i, nil
+}
+
+// Bytes is the content, to be read only, valid until Close.
+func (i *Image) Bytes() []byte { return i.bytes }
+
+// Size is the length of Bytes.
+func (i *Image) Size() uint64 { return uint64(len(i.bytes)) }
+
+// Held is what the image itself takes at most, in bytes, however many instances
+// share it.
+func (i *Image) Held() int64 { return i.file.size(i) }
+
+// Close gives the image up. Accounts that use it keep it until they are closed;
+// the last one frees its memory and its descriptor.
+func (i *Image) Close() error {
+	if i.shut.Swap(true) {
+		return nil
+	}
+	return i.release()
+}
+
+var errImageClosed = errors.New("memory: the image is closed")
+
+func (i *Image) acquire() error {
+	for {
+		n := i.users.Load()
+		if n == 0 || i.shut.Load() {
+			return errImageClosed
+		}
+		if i.users.CompareAndSwap(n, n+1) {
+			return nil
+		}
+	}
+}
+
+func (i *Image) release() error {
+	if i.users.Add(-1) > 0 {
+		return nil
+	}
+	return i.free()
+}
+
+// isZero compares b with itself, moved by one byte.
+func isZero(b []byte) bool { return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }

@@ -1,0 +1,96 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/runtime/wasm"
+)
+
+// prepared is a module as the cache keeps it: admitted, found valid, rewritten,
+// and what its instances need besides its code.
+type prepared struct {
+	code []byte
+	data []wasm.Run
+	traits
+}
+
+// traits are what is known of a module's instances.
+type traits struct {
+	// Footprint is what an instance takes outside its memory, in bytes.
+	Footprint int64
+	// Globals is how many mutable globals the module has.
+	Globals int
+	// Starts says that it has a start function.
+	Starts bool
+	// Unrestorable says why no image of it can be used, "" if one can.
+	Unrestorable string
+}
+
+// prepare reads module without trusting it, has the interpreter find it valid,
+// and only then rewrites it: what is not valid may become so.
+func prepare(ctx context.Context, module []byte, caps wasm.Caps) (*prepared, error) {
+	read, err := wasm.Read(module, caps)
+	if err != nil {
+		return nil, &refusal{err}
+	}
+	if err := validate(ctx, read.Stripped()); err != nil {
+		return nil, &refusal{fmt.Errorf("the module is not valid: %s", abi.Printable(err.Error(), messageBytes))}
+	}
+	p := &prepared{traits: traits{
+		Footprint: read.Footprint(), Globals: read.MutableGlobals(), Starts: read.Starts(), Unrestorable: read.Unrestorable(),
+	}}
+	if p.data, err = read.Data(); err != nil {
+		return nil, &refusal{err}
+	}
+	if p.code, err = wasm.Rewrite(read, wasm.Options{Image: true}); err != nil {
+		return nil, &refusal{err}
+	}
+	return p, nil
+}
+
+// contents say how the bytes that follow are divided.
+type contents struct {
+	Code   int
+	Data   [][2]uint32 // offset and length
+	Traits traits
+}
+
+// encode writes the contents on one line, then the code and the data.
+func (p *prepared) encode() ([]byte, error) {
+	c := contents{Code: len(p.code), Traits: p.traits}
+	for _, run := range p.data {
+		c.Data = append(c.Data, [2]uint32{run.Offset, uint32(len(run.Bytes))})
+	}
+	line, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	out := append(append(line, '\n'), p.code...)
+	for _, run := range p.data {
+		out = append(out, run.Bytes...)
+	}
+	return out, nil
+}
+
+// decode refers to file's bytes.
+func decode(file []byte) (*prepared, error) {
+	line, rest, _ := bytes.Cut(file, []byte{'\n'})
+	var c contents
+	if err := json.Unmarshal(line, &c); err != nil || c.Code < 0 || c.Code > len(rest) {
+		return nil, errSeal
+	}
+	p := &prepared{code: rest[:c.Code], traits: c.Traits}
+	rest = rest[c.Code:]
+	for _, d := range c.Data {
+		if uint64(d[1]) > uint64(len(rest)) {
+			return nil, errSeal
+		}
+		p.data = append(p.data, wasm.Run{Offset: d[0], Bytes: rest[:d[1]]})
+		rest = rest[d[1]:]
+	}
+	return p, nil
+}
