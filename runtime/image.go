@@ -49,7 +49,7 @@ func newInit() (init wasi.Init) {
 // readied is an instance that got ready, and what it did on the way.
 type readied struct {
 	*instance
-	drew bool // it was given what differs between processes
+	drawn wasi.Drawn
 }
 
 // ready makes an instance and has it get ready, with no request in sight.
@@ -76,7 +76,7 @@ func (f *Function) ready(ctx context.Context, init wasi.Init, log func(line []by
 		return nil, err
 	}
 	i.preface, i.ready = r.call.Preface(), true
-	return &readied{i, i.system.Drew()}, nil
+	return &readied{i, i.system.Drawn()}, nil
 }
 
 // unfit says why a function's requests cannot start from an image.
@@ -131,8 +131,8 @@ func (f *Function) capture(ctx context.Context, r *readied) (*image, error) {
 	}
 	img := &image{globals: r.values(), preface: r.preface, settled: settled}
 	var err error
-	if r.drew && r.resume == nil {
-		if img.seeds, err = f.seeds(ctx, r.content()); err != nil {
+	if r.drawn != (wasi.Drawn{}) && r.resume == nil {
+		if img.seeds, err = f.seeds(ctx, r); err != nil {
 			return nil, err
 		}
 	}
@@ -189,34 +189,3 @@ func (i *instance) adopt(img *image) error {
 }
 
 var errUnstable = unfitf("it does not get ready the same way twice")
-
-// seeds finds the random generators of a guest that was given random numbers or
-// the time, and may have kept them in content, its memory: a twin that was given
-// others shows whether it did.
-func (f *Function) seeds(ctx context.Context, content []byte) ([]entropy.Generator, error) {
-	init := newInit()
-	init.Start = f.init.Start.Add(twinAge)
-	twin, err := f.ready(ctx, init, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer twin.close()
-	other := twin.content()
-	if bytes.Equal(content, other) {
-		return nil, nil
-	}
-	var seeds []entropy.Generator
-	for _, g := range entropy.Find(content) {
-		if !g.Same(content, other) { // or its seed is the guest's own choice
-			seeds = append(seeds, g)
-		}
-	}
-	if len(seeds) == 0 {
-		return nil, unfitf("it keeps random numbers or the time from before its first request, and all requests would have the same: "+
-			"export %s to renew them (abi/ABI.md)", abi.ExportResume)
-	}
-	return seeds, nil
-}
-
-// twinAge is how much later a twin gets ready, by its clock.
-const twinAge = 1_000_001 * time.Second

@@ -79,10 +79,17 @@ func isState(p []byte) bool {
 	return true
 }
 
-// Same tells whether the generator has the same seed in two memories.
-func (g Generator) Same(a, b []byte) bool {
-	end := int(g) + stateBytes
-	return end <= len(a) && end <= len(b) && bytes.Equal(a[g:][seedAt:][:SeedBytes], b[g:][seedAt:][:SeedBytes])
+// Differing returns the generators of memory that have another seed in other,
+// the memory of a guest that got as far with other random numbers. One that has
+// the same was given its seed by the program, which counts on it.
+func Differing(memory, other []byte) (found []Generator) {
+	for _, g := range Find(memory) {
+		end := int(g) + stateBytes
+		if end > len(other) || !bytes.Equal(memory[g:][seedAt:][:SeedBytes], other[g:][seedAt:][:SeedBytes]) {
+			found = append(found, g)
+		}
+	}
+	return found
 }
 
 // Renew gives the generator a new seed. What it had made in advance is lost.

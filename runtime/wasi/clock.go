@@ -35,7 +35,7 @@ func clockTimeGet(c *call) Errno {
 func (s *System) clock(id uint32) (uint64, bool) {
 	switch id {
 	case clockRealtime:
-		return coarse(uint64(s.time().UnixNano())), true
+		return coarse(uint64(s.wall().UnixNano())), true
 	case clockMonotonic, clockProcess, clockThread:
 		// One tick past zero, which some programs take for "not set".
 		return coarse(uint64(s.time().Sub(s.config.Epoch) + ClockResolution)), true

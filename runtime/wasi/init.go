@@ -11,40 +11,55 @@ type Init struct {
 	// Start is what the clock shows at first. It then moves by ClockResolution
 	// each time it is read, and by as long as the guest sleeps.
 	Start time.Time
-	Seed  [32]byte
+	// WallAhead is how much later it is by the clock of the day alone.
+	WallAhead time.Duration
+	Seed      [32]byte
 }
 
 // getting is a System's Init under way.
 type getting struct {
-	now    time.Time
-	random *rand.ChaCha8
-	// What the guest asked for, and may have kept.
-	readClock, drewRandom bool
+	now       time.Time
+	wallAhead time.Duration
+	random    *rand.ChaCha8
+	drew      Drawn
 }
+
+// Drawn is what a guest asked for while it got ready, and may have kept, that
+// would be different in another process.
+type Drawn struct{ Random, Clock, Wall bool }
 
 // BeginInit begins what comes before any request; Begin ends it.
 func (s *System) BeginInit(i Init, streams Streams) {
 	s.Begin(streams, nil)
-	s.getting = &getting{now: i.Start, random: rand.NewChaCha8(i.Seed)}
+	s.getting = &getting{now: i.Start, wallAhead: i.WallAhead, random: rand.NewChaCha8(i.Seed)}
 }
 
-// Drew reports whether, since BeginInit, the guest was given anything that would
-// be different in another process.
-func (s *System) Drew() bool {
-	return s.getting != nil && (s.getting.readClock || s.getting.drewRandom)
+// Drawn is what the guest has asked for since BeginInit.
+func (s *System) Drawn() (d Drawn) {
+	if s.getting != nil {
+		d = s.getting.drew
+	}
+	return d
 }
-
-// InitClock is what the clock of BeginInit shows.
-func (s *System) InitClock() time.Time { return s.getting.now }
 
 // time is the time as the guest knows it.
 func (s *System) time() time.Time {
 	if s.getting == nil {
 		return time.Now()
 	}
-	s.getting.readClock = true
+	s.getting.drew.Clock = true
 	s.getting.now = s.getting.now.Add(ClockResolution)
 	return s.getting.now
+}
+
+// wall is the time of the day.
+func (s *System) wall() time.Time {
+	t := s.time()
+	if s.getting != nil {
+		s.getting.drew.Wall = true
+		t = t.Add(s.getting.wallAhead)
+	}
+	return t
 }
 
 // sleep lets the clock of BeginInit reach t, at once, and reports whether it did:
