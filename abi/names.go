@@ -48,6 +48,19 @@ const (
 	ProtocolCGI = "cgi"
 )
 
+// Values of the configuration key `isolation`: what the state is that an
+// invocation finds.
+const (
+	// IsolationSnapshot is the state of a guest that has just got ready: an
+	// instance is set back to it after each invocation.
+	IsolationSnapshot = "snapshot"
+	// IsolationFresh is the same state, of an instance made for the invocation.
+	IsolationFresh = "fresh"
+	// IsolationReuse is what the invocation before left behind: state leaks
+	// between requests.
+	IsolationReuse = "reuse"
+)
+
 // FunctionPath is where functions are found: https://docs.netlify.com/build/functions/get-started/.
 const FunctionPath = "/.netlify/functions/"
 

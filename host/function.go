@@ -96,7 +96,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base str
 	}
 	f.loaded, err = h.engine.Load(ctx, module, runtime.FunctionConfig{
 		Name:     f.name,
-		Protocol: f.settings.Protocol,
+		Protocol: f.settings.Protocol, Isolation: f.settings.Isolation,
 		Limits: runtime.Limits{
 			MemoryPages: uint32(f.settings.MemoryBytes / abi.PageBytes),
 			Timeout:     f.settings.Timeout,

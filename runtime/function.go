@@ -20,6 +20,9 @@ type FunctionConfig struct {
 	Name string
 	// Protocol is abi.ProtocolEvent (the default) or abi.ProtocolCGI.
 	Protocol string
+	// Isolation is abi.IsolationSnapshot (the default), IsolationFresh or
+	// IsolationReuse.
+	Isolation string
 	Limits   Limits
 	// Isolation is how far requests are kept apart: abi.IsolationSnapshot (the
 	// default), abi.IsolationFresh or abi.IsolationReuse.

@@ -68,6 +68,8 @@ type Function struct {
 	Background bool
 	// Protocol is abi.ProtocolEvent or abi.ProtocolCGI.
 	Protocol string
+	// Isolation is abi.IsolationSnapshot, IsolationFresh or IsolationReuse.
+	Isolation string
 	// IncludedFiles are patterns of files, relative to the base directory, that the
 	// guest may read; "!" in front takes files out.
 	IncludedFiles []string
@@ -86,6 +88,7 @@ func Defaults() Function {
 		Concurrency: DefaultConcurrency,
 		Queue:       DefaultQueue,
 		Protocol:    abi.ProtocolEvent,
+		Isolation:   abi.IsolationSnapshot,
 	}
 }
 
@@ -120,6 +123,7 @@ func (s settings) function(name string) Function {
 	set(&f.Concurrency, s.concurrency)
 	set(&f.Queue, s.queue)
 	set(&f.Protocol, s.protocol)
+	set(&f.Isolation, s.isolation)
 	f.Env, f.IncludedFiles = s.env, s.includedFiles
 	return f
 }
@@ -134,6 +138,7 @@ type settings struct {
 	queue       *int
 	background  *bool
 	protocol    *string
+	isolation   *string
 	env         []string
 
 	includedFiles []string
@@ -150,6 +155,7 @@ func (t table) settings() settings {
 		queue:       t.count("queue", MinQueue, MaxQueue),
 		background:  t.boolean("background"),
 		protocol:    t.choice("protocol", abi.ProtocolEvent, abi.ProtocolCGI),
+		isolation:   t.choice("isolation", abi.IsolationSnapshot, abi.IsolationFresh, abi.IsolationReuse),
 		env:         t.names("env"),
 
 		includedFiles: t.strings("included_files"),
@@ -166,6 +172,7 @@ func (s *settings) override(o settings) {
 	replace(&s.queue, o.queue)
 	replace(&s.background, o.background)
 	replace(&s.protocol, o.protocol)
+	replace(&s.isolation, o.isolation)
 	s.includedFiles = append(s.includedFiles, o.includedFiles...)
 	if o.env != nil {
 		joined := append(append([]string{}, s.env...), o.env...)

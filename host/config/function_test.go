@@ -13,7 +13,7 @@ import (
 func TestAFunctionHasDefaults(t *testing.T) {
 	c := load(t, "", "")
 	want := config.Function{
-		Timeout: 10 * time.Second, MemoryBytes: 1 << 30, TmpBytes: 64 << 20, Concurrency: 64, Queue: 256, Protocol: "event",
+		Timeout: 10 * time.Second, MemoryBytes: 1 << 30, TmpBytes: 64 << 20, Concurrency: 64, Queue: 256, Protocol: "event", Isolation: "snapshot",
 	}
 	if got := c.Function("hello"); !reflect.DeepEqual(got, want) {
 		t.Errorf("hello: got %+v, want %+v", got, want)
@@ -38,11 +38,12 @@ concurrency = 2
 queue = 0
 background = true
 protocol = "cgi"
+isolation = "fresh"
 env = ["B", "A", "B"]
 `, "")
 	want := config.Function{
 		Timeout: 90 * time.Second, MemoryBytes: 64 << 10, Fuel: 5, Concurrency: 2, Queue: 0,
-		Background: true, Protocol: "cgi", Env: []string{"A", "B"},
+		Background: true, Protocol: "cgi", Isolation: "fresh", Env: []string{"A", "B"},
 	}
 	if got := c.Function("hello"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -241,6 +242,11 @@ func TestBounds(t *testing.T) {
 		{`protocol = "event"`, ""},
 		{`protocol = "cgi"`, ""},
 		{`protocol = "CGI"`, `"CGI" is no protocol; write one of ["event" "cgi"]`},
+		{`isolation = "fresh"`, ""},
+		{`isolation = "reuse"`, ""},
+		{`isolation = "Snapshot"`, `"Snapshot" is no isolation; write one of ["snapshot" "fresh" "reuse"]`},
+		{`isolation = ""`, `"" is no isolation; write one of`},
+		{`isolation = false`, "must be a string, not false"},
 		{`protocol = 1`, "must be a string, not the number 1"},
 
 		{`env = []`, ""},

@@ -27,8 +27,8 @@ const (
 
 	contextNetlify = "build dev headers images integrations plugins redirects"
 
-	functionServed  = "background concurrency env fuel included_files memory protocol queue timeout tmp"
-	functionPlanned = "allow_hosts idempotency isolation limits max_age on_failure on_success " +
+	functionServed  = "background concurrency env fuel included_files isolation memory protocol queue timeout tmp"
+	functionPlanned = "allow_hosts idempotency limits max_age on_failure on_success " +
 		"retries retry_jitter schedule"
 	functionNetlify = "deno_import_map external_node_modules generator ignored_node_modules name node_bundler " +
 		"node_version region vcpu"

@@ -65,8 +65,7 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 }
 
 func TestEveryKeyOfTheDesignIsKnown(t *testing.T) {
-	planned := "retries retry_jitter max_age schedule on_success on_failure idempotency allow_hosts limits " +
-		"isolation"
+	planned := "retries retry_jitter max_age schedule on_success on_failure idempotency allow_hosts limits"
 	for _, key := range strings.Fields(planned) {
 		c := load(t, "[functions]\n"+key+" = 1", "")
 		if want := (config.Warning{2, "functions." + key, notYet}); len(c.Warnings) != 1 || c.Warnings[0] != want {
