@@ -28,6 +28,7 @@ var rooms = map[string]string{
 	"runtime":         "abi runtime/entropy runtime/guest runtime/limits runtime/memory runtime/wasi runtime/wasm",
 	"runtime/entropy": "",
 	"runtime/guest":   "abi runtime/limits runtime/wasi runtime/wasm",
+	"runtime/leak":    "",
 	"runtime/limits":  "abi",
 	"runtime/memory":  "abi runtime/limits",
 	"runtime/wasi":    "abi runtime/limits runtime/wasm",
