@@ -160,6 +160,7 @@ func each(t testing.TB, n, atOnce int, do func(i int) error) {
 	var group sync.WaitGroup
 	var failed sync.Once
 	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	next := make(chan int)
 	for range atOnce {
 		group.Go(func() {
