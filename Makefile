@@ -11,7 +11,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION = $(shell test -e .git && git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS = -s -w -X github.com/cloche-run/cloche/host/cli.version=$(VERSION)
 
-.PHONY: help demo test build examples guests bench fuzz corpus attack lint notices notices-check deps clean
+.PHONY: help demo test build examples guests bench fuzz corpus attack leak soak lint notices notices-check deps clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,12 @@ fuzz: ## Fuzz every target for FUZZTIME (1m) each
 
 attack: ## Deploy and call every hostile module of host/attack_test.go
 	CLOCHE_ATTACK=all go test -count=1 -v -run '^TestAttacks$$' ./host
+
+leak: ## Look for what one request leaves for the next: LEAK=N (10000) requests a guest
+	LEAK=$(or $(LEAK),10000) go test -count=1 -v -timeout 2h -run 'Request|Reuse|State|Random' ./runtime/leak
+
+soak: ## Send SOAK=N (1000000) requests to all kinds of guests; what the process holds stays flat
+	SOAK=$(or $(SOAK),1000000) go test -count=1 -v -timeout 12h -run '^TestSoak$$' ./runtime/leak
 
 corpus: ## Fetch real modules and show how near they come to the caps
 	@scripts/corpus
