@@ -23,7 +23,7 @@ var deeds = []string{
 }
 
 func TestNoRequestSeesAnother(t *testing.T) {
-	n := count(t, "LEAK", 200)
+	n := count(t, "LEAK", 100)
 	if testing.Short() {
 		n = 2 * atOnce
 	}

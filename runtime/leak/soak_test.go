@@ -32,7 +32,7 @@ func TestSoak(t *testing.T) {
 	if goruntime.GOOS != "linux" {
 		t.Skip("what a process holds is read from Linux's /proc")
 	}
-	n := count(t, "SOAK", 2000)
+	n := count(t, "SOAK", 1000)
 	engine := newEngine(t)
 	seen := map[string]*witness{}
 	functions := map[string]*runtime.Function{}
