@@ -83,15 +83,3 @@ const (
 	HeaderPrefixCloche  = "x-cloche-"
 	HeaderPrefixEvent   = "x-netlify-"
 )
-
-// How far the requests of a function are kept apart: the configuration key
-// `isolation`.
-const (
-	// IsolationSnapshot serves each request from the guest's image: its state
-	// once it was ready.
-	IsolationSnapshot = "snapshot"
-	// IsolationFresh makes and readies an instance for each request.
-	IsolationFresh = "fresh"
-	// IsolationReuse lets requests see what earlier ones left behind.
-	IsolationReuse = "reuse"
-)

@@ -23,10 +23,7 @@ type FunctionConfig struct {
 	// Isolation is abi.IsolationSnapshot (the default), IsolationFresh or
 	// IsolationReuse.
 	Isolation string
-	Limits   Limits
-	// Isolation is how far requests are kept apart: abi.IsolationSnapshot (the
-	// default), abi.IsolationFresh or abi.IsolationReuse.
-	Isolation string
+	Limits    Limits
 	// Env is the guest's environment.
 	Env []Variable
 	// TmpBytes is the size of a private /tmp in memory, which every invocation
@@ -36,8 +33,9 @@ type FunctionConfig struct {
 	// nil is none.
 	Files fs.FS
 	// Log takes the guest's log, a line at a time, during the invocation of
-	// request, which is nil for what a guest says before there is one. The line is the guest's own text: escape it before a terminal or
-	// a header sees it. It is overwritten after the call.
+	// request, which is nil for what a guest says before there is one. The line is
+	// the guest's own text: escape it before a terminal or a header sees it. It is
+	// overwritten after the call.
 	Log func(request *abi.Request, line []byte)
 	// Next stands behind an http-wasm handler; nil for a served function.
 	Next func(*abi.Request, *abi.Response)

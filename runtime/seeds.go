@@ -28,7 +28,7 @@ func (f *Function) seeds(ctx context.Context, r *readied) ([]entropy.Generator, 
 	if err != nil || !kept {
 		return nil, err
 	}
-	if len(seeds) == 0 || foreign {
+	if len(seeds) == 0 || foreign || r.drawn.Random > drawnByGo {
 		return nil, errKept
 	}
 	if r.drawn.Wall { // more than a runtime needs for itself
@@ -44,6 +44,9 @@ func (f *Function) seeds(ctx context.Context, r *readied) ([]entropy.Generator, 
 
 var errKept = unfitf("it keeps random numbers or the time from before its first request, and all requests would have the same: "+
 	"export %s to renew them (abi/ABI.md), or draw them during a request", abi.ExportResume)
+
+// drawnByGo is how often Go's runtime asks for random bytes before main.
+const drawnByGo = 1
 
 // twinAge is how much later a twin gets ready, by its clock.
 const twinAge = 1_000_001 * time.Second

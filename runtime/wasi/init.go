@@ -26,7 +26,10 @@ type getting struct {
 
 // Drawn is what a guest asked for while it got ready, and may have kept, that
 // would be different in another process.
-type Drawn struct{ Random, Clock, Wall bool }
+type Drawn struct {
+	Random      int // how often
+	Clock, Wall bool
+}
 
 // BeginInit begins what comes before any request; Begin ends it.
 func (s *System) BeginInit(i Init, streams Streams) {

@@ -29,7 +29,7 @@ func (s *System) random(p []byte) {
 		_, _ = rand.Read(p) // never fails
 		return
 	}
-	s.getting.drew.Random = true
+	s.getting.drew.Random++
 	_, _ = s.getting.random.Read(p)
 }
 
