@@ -13,10 +13,6 @@ import (
 	w "github.com/cloche-run/cloche/runtime/wasm/wasmtest"
 )
 
-// readyAtLoad says whether Load makes the guest ready. Then it refuses a guest
-// that never will be; otherwise every invocation of it fails.
-const readyAtLoad = false
-
 // Of the guests below.
 const (
 	initTimeout = 500 * time.Millisecond
@@ -208,23 +204,14 @@ func starts() map[string]start {
 		}, "", "", 0},
 		"asks for the request": {initially(func(s *starter) w.Code {
 			return w.Code{}.I32(input, 100).Call(s.getMethod).Op(w.Drop)
-		}), noRequest(), none, 0},
+		}), "before there is a request", none, 0},
 		"answers before there is a request": {initially(func(s *starter) w.Code {
 			return w.Code{}.I32(201).Call(s.setStatus)
-		}), noRequest(), none, 0},
+		}), "before there is a request", none, 0},
 		"logs": {initially(func(s *starter) w.Code {
 			return w.Code{}.I32(0, response, 4).Call(s.log)
 		}), "", none, 0},
 	}
-}
-
-// noRequest is how a handler fails that uses the request before there is one.
-// That is a mistake only where it gets ready before the request comes.
-func noRequest() string {
-	if readyAtLoad {
-		return "request"
-	}
-	return ""
 }
 
 func TestAGuestThatDoesNotGetReadyHurtsNobody(t *testing.T) {
@@ -237,14 +224,16 @@ func TestAGuestThatDoesNotGetReadyHurtsNobody(t *testing.T) {
 			}
 			t.Run("a "+kind+" that "+name, func(t *testing.T) {
 				s := newStarter(kind == "handler")
-				loaded, err := callStarted(t, engine, s.bytes(start.build(s)), start.fuel)
-				if want == "" && err != nil || want != "" && (err == nil || !regexp.MustCompile(want).MatchString(err.Error())) {
+				code := s.bytes(start.build(s))
+				err := callStarted(t, engine, code, start.fuel)
+				if !fails(err, want) {
 					t.Errorf("got %v, want %q", err, want)
 				}
-				// A command that ends without reading has been ready all the same.
-				isRefused := want == late || want == "fuel" || want != "" && s.isHandler
-				if readyAtLoad && isRefused && loaded {
-					t.Errorf("is loaded, want an error of Load: %v", err)
+				if !s.isHandler || want == late || want == "fuel" { // which take runtime.InitTimeout
+					return
+				}
+				if err := warmStarted(t, engine, code); !fails(err, want) {
+					t.Errorf("ahead of requests: got %v, want %q", err, want)
 				}
 			})
 		}
@@ -257,8 +246,20 @@ func TestAGuestThatDoesNotGetReadyHurtsNobody(t *testing.T) {
 	}
 }
 
+// fails tells whether err is what is wanted: none if that is "".
+func fails(err error, want string) bool {
+	if want == "" || err == nil {
+		return want == "" && err == nil
+	}
+	return regexp.MustCompile(want).MatchString(err.Error())
+}
+
+func warmStarted(t *testing.T, engine *runtime.Engine, code []byte) error {
+	return load(t, engine, code, runtime.FunctionConfig{TmpBytes: 1 << 20, Limits: runtime.Limits{MemoryPages: memoryPages}}).Warm(t.Context())
+}
+
 // callStarted loads a guest and calls it, within the time that takes.
-func callStarted(t *testing.T, engine *runtime.Engine, code []byte, fuel uint64) (loaded bool, err error) {
+func callStarted(t *testing.T, engine *runtime.Engine, code []byte, fuel uint64) error {
 	defer func(begin time.Time) {
 		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("took %v", took)
@@ -269,15 +270,15 @@ func callStarted(t *testing.T, engine *runtime.Engine, code []byte, fuel uint64)
 		Limits: runtime.Limits{Timeout: initTimeout, MemoryPages: memoryPages, Fuel: fuel},
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer f.Close(context.Background())
 	for range 5 {
 		if _, err := ask(t.Context(), f, "", ""); err != nil {
-			return true, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // keepAsking asks a function again and again; stop says how often that was.

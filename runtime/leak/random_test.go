@@ -30,9 +30,7 @@ func generators() map[string][]drawn {
 	const request = "fixed-pcg fixed-chacha fixed-source crypto crypto-later math math-later v2 v2-later maphash maphash-later"
 	// A clock has steps of 100 µs: two that begin together may read the same.
 	golang := []drawn{{"", request, false}, {"seed,", request, false}, {"timed,", request + " timed", true}}
-	for _, source := range []string{"crypto", "math", "v2", "maphash"} {
-		golang = append(golang, drawn{source + ",", request + " init-" + source, false})
-	}
+	golang = append(golang, drawn{"crypto,", request + " init-crypto", false})
 	return map[string][]drawn{
 		"c-handler": c, "c-command": c, "rust-handler": rust, "rust-command": rust,
 		"as-handler": {{"", "random_get Math.random", false}, {"all,", "random_get Math.random init-Math.random", false}},
