@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/limits"
+	"github.com/cloche-run/cloche/runtime/memory"
 	"github.com/cloche-run/cloche/runtime/wasi"
 	"github.com/cloche-run/cloche/runtime/wasm"
 )
@@ -28,7 +29,8 @@ const yieldEvery = time.Millisecond
 // Every rewritten guest asks it for fuel, and thereby whether it may go on.
 type meter struct {
 	ctx      context.Context
-	deadline time.Time // zero for none
+	account  *memory.Account // of the guest
+	deadline time.Time       // zero for none
 	budget   int64
 
 	before        int64 // what the guest used to get ready
@@ -37,8 +39,8 @@ type meter struct {
 	yielded       time.Time
 }
 
-func newMeter(ctx context.Context, budget uint64) *meter {
-	m := &meter{ctx: ctx, yielded: time.Now()}
+func newMeter(ctx context.Context, account *memory.Account, budget uint64) *meter {
+	m := &meter{ctx: ctx, account: account, yielded: time.Now()}
 	m.deadline, _ = ctx.Deadline()
 	m.limit(budget)
 	return m
@@ -70,6 +72,7 @@ func (m *meter) refuel(left, need int64) int64 {
 		panic(errOver)
 	}
 	if now.Sub(m.yielded) > yieldEvery {
+		m.account.Unwatch()
 		runtime.Gosched()
 		m.yielded = now
 	}

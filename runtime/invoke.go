@@ -63,6 +63,7 @@ func (v *invocation) begin(ctx context.Context, req *abi.Request, resp *abi.Resp
 	}
 	v.call.Request, v.call.Response, v.call.Next = req, resp, f.config.Next
 	v.start(ctx, f.config.Limits, v.instance)
+	v.account.Watch()
 	v.instance.system.Begin(f.kind.Streams(&v.call), f.kind.Environ(&v.call))
 }
 

@@ -37,7 +37,7 @@ func (r *run) start(ctx context.Context, l Limits, i *instance) {
 	}
 	r.log.Limit = l.LogBytes
 	r.call.Log, r.call.Stop = &r.log, r.abort
-	r.meter = newMeter(r.ctx, l.Fuel)
+	r.meter = newMeter(r.ctx, i.account, l.Fuel)
 	i.fuel.Set(0)
 	r.ctx = wasi.With(metered{guest.WithCall(r.ctx, &r.call), r.meter}, i.system)
 }

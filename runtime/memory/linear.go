@@ -23,6 +23,7 @@ type linear struct {
 	high    uint64 // up to here it was grown since the tail was dropped
 	seen    uint64 // up to here it was grown since Same saw the tail
 	scratch *scratch
+	watch   watch
 }
 
 // Reallocate grows the memory to size bytes, or returns nil: the guest then

@@ -80,6 +80,7 @@ func (a *Account) Short() bool { return a.short }
 
 // Close gives the memory back. No byte of it may be read after this.
 func (a *Account) Close() {
+	a.Unwatch()
 	if a.memory != nil {
 		a.memory.Free()
 	}

@@ -13,6 +13,7 @@ type tactics struct {
 	pages    *pagemap // finds the pages that were written; nil if nothing does
 	copyUpTo uint64   // an image of at most so many bytes is copied whole
 	dropOver int      // of more pages than these, private copies are not kept
+	faults   bool     // the first write to a page is a page fault that is counted
 	rigid    bool     // wazero takes no smaller memory
 }
 
@@ -154,23 +155,37 @@ func hostPage() int { return os.Getpagesize() }
 
 // restorePages copies the pages that were written.
 func (l *linear) restorePages(t *tactics) error {
-	pages, v := 0, l.view()
-	for at := 0; at < len(v.mem); {
+	if l.account.isKnown() {
+		for _, s := range l.watch.known {
+			copy(l.buf[s.from:s.to], l.image.bytes[s.from:])
+		}
+	} else if err := l.restoreFound(t); err != nil {
+		return err
+	}
+	pages := int(l.written) / hostPage()
+	l.resets++
+	if pages > t.dropOver || l.resets%relearn == 0 && pages > relearnOver {
+		return l.drop()
+	}
+	return nil
+}
+
+// restoreFound looks for the pages that were written. It stops where there are
+// so many that they are to be dropped.
+func (l *linear) restoreFound(t *tactics) error {
+	l.watch.forget()
+	l.written = 0
+	v := l.view()
+	for at := 0; at < len(v.mem) && int(l.written)/hostPage() <= t.dropOver; {
 		spans, next, err := t.pages.find(v, at, l.scratch)
 		if err != nil {
 			return err
 		}
+		l.watch.learn(spans)
 		for _, s := range spans {
-			pages += copy(v.mem[s.from:s.to], l.image.bytes[s.from:]) / hostPage()
-		}
-		if pages > t.dropOver {
-			return l.drop()
+			l.written += int64(copy(v.mem[s.from:s.to], l.image.bytes[s.from:]))
 		}
 		at = next
-	}
-	l.written = int64(pages) * int64(hostPage())
-	if l.resets++; l.resets%relearn == 0 && pages > relearnOver {
-		return l.drop()
 	}
 	return nil
 }
@@ -180,6 +195,7 @@ func (l *linear) view() view { return view{l.between(0, l.image.Size()), l.image
 // drop frees the private pages, so that the image's are seen again.
 func (l *linear) drop() error {
 	l.written = 0
+	l.watch.forget()
 	return l.region.forget(0, l.image.Size())
 }
 

@@ -135,7 +135,13 @@ func checkResets(t *testing.T, b *memory.Budget, random *rand.Rand, size, cycles
 		if !bytes.Equal(g.buf, shadow) || !g.Same() {
 			t.Fatalf("image of %d bytes: cycle %d does not start as the image", size, i)
 		}
+		if random.IntN(4) > 0 {
+			g.Watch()
+		}
 		changed := disturb(random, g)
+		if random.IntN(8) == 0 {
+			g.Unwatch() // as a guest does that waits
+		}
 		if same := g.Same() && len(g.buf) == size; same == changed {
 			t.Fatalf("image of %d bytes: cycle %d: changed %t, and the audit says the same: %t", size, i, changed, same)
 		}
@@ -178,6 +184,7 @@ func hammer(t *testing.T, b *memory.Budget, image *memory.Image, shadow []byte, 
 		}
 		g.buf = g.Allocate(0, 0).Reallocate(page)
 		for range 20 {
+			g.Watch()
 			disturb(random, g)
 			if err := g.reset(); err != nil || !bytes.Equal(g.buf, shadow) || !g.Same() {
 				t.Errorf("a memory differs from its image after a reset (error %v)", err)

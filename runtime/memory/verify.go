@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 )
 
 // Verify proves on this system that memories can be reset, and chooses how: by
@@ -55,6 +56,9 @@ func (c choice) use(b *Budget) (err error) {
 	}
 	if err := c.prove(); err != nil {
 		return errors.Join(err, c.pages.close())
+	}
+	if c.faults = c.pages != nil && countsFaults(); c.faults {
+		c.copyUpTo = 0 // less than a whole copy is known to do
 	}
 	b.tactics = c.tactics
 	return nil
@@ -173,4 +177,29 @@ func proveReset(a *Account) error {
 		}
 	}
 	return nil
+}
+
+// countsFaults writes to a page of an image for the first time, and again: only
+// the former may be taken for, and must be, a page fault.
+func countsFaults() bool {
+	image, err := NewImage(make([]byte, 2*pageBytes))
+	if err != nil {
+		return false
+	}
+	defer image.Close()
+	a := NewAccount(&Budget{tactics: anySystem()}, 2*pageBytes)
+	defer a.Close()
+	if !a.OpenImage(image) || !bytes.Equal(a.memory.buf, image.bytes) { // reads every page
+		return false
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for at := 0; at < len(a.memory.buf); at += hostPage() {
+		before := threadFaults()
+		a.memory.buf[at] = 1
+		if before < 0 || threadFaults() <= before {
+			return false
+		}
+	}
+	return true
 }
