@@ -155,6 +155,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		e.stop()
 		e.swept.Wait()
 	}
+	e.pools.close()
 	err := errors.Join(e.wazero.Close(ctx), e.budget.Close())
 	if cacheErr := e.cache.Close(ctx); err == nil {
 		err = cacheErr

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +42,16 @@ func (s *pools) remove(p *pool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, p)
+}
+
+// close ends all work that is done ahead of requests.
+func (s *pools) close() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.all))
+	s.mu.Unlock()
+	for _, p := range all {
+		p.close()
+	}
 }
 
 // run sweeps until ctx is done.
