@@ -35,6 +35,7 @@ const (
 	FaultDeadline         Fault = "deadline"
 	FaultFuel             Fault = "fuel"
 	FaultTrap             Fault = "trap"
+	FaultStack            Fault = "stack"
 	FaultExit             Fault = "exit"
 	FaultBadResponse      Fault = "bad_response"
 	FaultResponseTooLarge Fault = "response_too_large"
@@ -51,7 +52,7 @@ func Faults() []Fault {
 		FaultBodyTooLarge, FaultURITooLong, FaultExpectation, FaultMisdirected, FaultHeadersTooLarge,
 		FaultTransferCoding, FaultVersion, FaultChainTooDeep, FaultNotReady, FaultHostBusy, FaultFunctionBusy,
 		FaultClientBusy, FaultFunctionNotReady,
-		FaultDeadline, FaultFuel, FaultTrap, FaultExit, FaultBadResponse, FaultResponseTooLarge, FaultCanceled,
+		FaultDeadline, FaultFuel, FaultTrap, FaultStack, FaultExit, FaultBadResponse, FaultResponseTooLarge, FaultCanceled,
 		FaultInternal,
 	}
 }

@@ -22,6 +22,8 @@ const (
 	PageBytes = 64 << 10
 	// MemoryPages is the default limit of a linear memory: 1024 MiB.
 	MemoryPages = 16384
+	// StackBytes is the default limit of nested calls: 16 MiB.
+	StackBytes = 16 << 20
 	// Timeout and BackgroundTimeout are the default deadlines.
 	Timeout           = 10 * time.Second
 	BackgroundTimeout = 15 * time.Minute

@@ -101,6 +101,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base str
 			MemoryPages: uint32(f.settings.MemoryBytes / abi.PageBytes),
 			Timeout:     f.settings.Timeout,
 			Fuel:        f.settings.Fuel,
+			StackBytes:  h.options.StackBytes,
 		},
 		Env: f.variables, TmpBytes: f.settings.TmpBytes, Files: f.included.fs,
 		Log: h.guestLog(f.name),

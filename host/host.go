@@ -46,6 +46,8 @@ type Options struct {
 	// MemoryBudget is what all guests may hold together, in bytes; the default is
 	// three quarters of the machine's.
 	MemoryBudget int64
+	// StackBytes bounds the nested calls of each guest, in bytes (abi.StackBytes).
+	StackBytes int64
 	// Concurrency and Queue bound the invocations of all functions together; a
 	// negative Queue is none.
 	Concurrency, Queue int

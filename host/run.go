@@ -24,6 +24,8 @@ type Program struct {
 	Dirs []Mount
 	// TmpBytes is the size of a private /tmp in memory; 0 is none.
 	TmpBytes int64
+	// StackBytes bounds its nested calls, in bytes (abi.StackBytes).
+	StackBytes int64
 	// Timeout ends the program; 0 is no limit.
 	Timeout        time.Duration
 	Stdin          io.Reader
@@ -45,7 +47,7 @@ func RunModule(ctx context.Context, p Program) (exitCode uint32, err error) {
 	program := runtime.Program{
 		Args:  append([]string{filepath.Base(p.Path)}, p.Args...),
 		Stdin: p.Stdin, Stdout: p.Stdout, Stderr: p.Stderr, Terminal: p.Terminal,
-		TmpBytes: p.TmpBytes, Timeout: p.Timeout,
+		TmpBytes: p.TmpBytes, StackBytes: p.StackBytes, Timeout: p.Timeout,
 	}
 	for _, v := range p.Env {
 		name, value, _ := strings.Cut(v, "=")

@@ -26,7 +26,8 @@ const slice = 250_000
 const yieldEvery = time.Millisecond
 
 // meter is the fuel of one invocation: what it cost so far, and when it ends.
-// Every rewritten guest asks it for fuel, and thereby whether it may go on.
+// Every rewritten guest asks it for fuel, and thereby whether it may go on; it
+// asks the same way for room on its call stack.
 type meter struct {
 	ctx      context.Context
 	account  *memory.Account // of the guest
@@ -37,10 +38,12 @@ type meter struct {
 	used, granted int64
 	late          bool // the guest was stopped at its deadline
 	yielded       time.Time
+
+	stack callStack
 }
 
-func newMeter(ctx context.Context, account *memory.Account, budget uint64) *meter {
-	m := &meter{ctx: ctx, account: account, yielded: time.Now()}
+func newMeter(ctx context.Context, account *memory.Account, budget uint64, stack callStack) *meter {
+	m := &meter{ctx: ctx, account: account, yielded: time.Now(), stack: stack}
 	m.deadline, _ = ctx.Deadline()
 	m.limit(budget)
 	return m
@@ -110,9 +113,14 @@ func (c metered) Value(key any) any {
 func instantiateFuel(ctx context.Context, rt wazero.Runtime) error {
 	const i64 = api.ValueTypeI64
 	_, err := rt.NewHostModuleBuilder(wasm.FuelModule).NewFunctionBuilder().
-		WithGoFunction(api.GoFunc(func(ctx context.Context, stack []uint64) {
+		WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, instance api.Module, stack []uint64) {
 			m := ctx.Value(meterKey{}).(*meter)
-			stack[0] = uint64(m.refuel(int64(stack[0]), int64(stack[1])))
+			left, need := int64(stack[0]), int64(stack[1])
+			if left >= need { // it is not fuel that the guest is short of
+				m.stack.grow(instance)
+				return
+			}
+			stack[0] = uint64(m.refuel(left, need))
 		}), []api.ValueType{i64, i64}, []api.ValueType{i64}).
 		Export(wasm.RefuelImport).
 		NewFunctionBuilder().

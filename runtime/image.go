@@ -60,8 +60,8 @@ func (f *Function) ready(ctx context.Context, init wasi.Init, log func(line []by
 	}
 	var r run
 	r.log.Line, r.call.Early = log, true
-	r.start(ctx, Limits{Timeout: InitTimeout, Fuel: InitFuel, LogBytes: abi.LogBytes}, i)
-	defer r.cancel()
+	r.start(ctx, Limits{Timeout: InitTimeout, Fuel: InitFuel, LogBytes: abi.LogBytes, StackBytes: f.config.Limits.StackBytes}, i)
+	defer r.stop()
 	i.system.BeginInit(init, f.kind.Streams(&r.call))
 	i.system.ExpectPause(f.kind.Pauses())
 	i.load(f.module.data)

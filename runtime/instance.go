@@ -23,7 +23,7 @@ type instance struct {
 	resume  api.Function // abi.ExportResume, nil for none
 	fuel    api.MutableGlobal
 	dirty   api.MutableGlobal
-	globals []api.MutableGlobal // the module's own
+	globals []api.MutableGlobal // the module's own, and what is left of its call stack
 	preface guest.Preface
 
 	image  *image // what it starts from and goes back to; nil if it has none
@@ -63,6 +63,7 @@ func (i *instance) bind(f *Function) {
 	i.resume = i.module.ExportedFunction(abi.ExportResume)
 	i.fuel = i.global(wasm.FuelExport)
 	i.dirty = i.global(wasm.DirtyExport)
+	i.globals = []api.MutableGlobal{i.global(wasm.StackExport)}
 	for n := range f.module.Globals {
 		i.globals = append(i.globals, i.global(wasm.GlobalExport(n)))
 	}
@@ -93,7 +94,7 @@ func (i *instance) content() []byte {
 	return content
 }
 
-// values are those of the module's own globals.
+// values are those of the globals.
 func (i *instance) values() []uint64 {
 	values := make([]uint64, len(i.globals))
 	for n, g := range i.globals {

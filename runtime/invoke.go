@@ -151,7 +151,7 @@ func (v *invocation) end() {
 	if v.instance == nil {
 		return
 	}
-	v.cancel()
+	v.stop()
 	i, p := v.instance, v.function.pool
 	switch {
 	case v.ok && i.image != nil:

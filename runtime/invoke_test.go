@@ -56,7 +56,7 @@ func TestEveryWayToFailHasItsFault(t *testing.T) {
 		"output that is no JSON":   {program(write(1)...), abi.FaultBadResponse, "error decoding lambda response"},
 		"output without end":       {program(forever(write(1)...)...), abi.FaultResponseTooLarge, "response too large"},
 		"output before a failure":  {program(append(write(1), exit(1)...)...), abi.FaultExit, "exit status 1"},
-		"deep recursion":           {recursion(), abi.FaultTrap, "stack overflow"},
+		"deep recursion":           {recursion(), abi.FaultStack, "call stack exhausted"},
 		"an import at the wrong":   {calls("set_status_code", []byte{w.I32}, w.I32Const, 5), abi.FaultBadResponse, "status 5"},
 		"a wild pointer":           {calls("set_uri", []byte{w.I32, w.I32}, w.I32Const, 0x7f, w.I32Const, 9), abi.FaultTrap, "outside the memory"},
 		"an endless text":          {calls("set_method", []byte{w.I32, w.I32}, w.I32Const, 0, w.I32Const, 0x7f), abi.FaultTrap, "the limit is"},

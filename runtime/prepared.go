@@ -46,7 +46,7 @@ func prepare(ctx context.Context, module []byte, caps wasm.Caps) (*prepared, err
 	if p.data, err = read.Data(); err != nil {
 		return nil, &refusal{err}
 	}
-	if p.code, err = wasm.Rewrite(read, wasm.Options{Image: true}); err != nil {
+	if p.code, err = wasm.Rewrite(read, wasm.Options{Image: true, StackBytes: freeStack}); err != nil {
 		return nil, &refusal{err}
 	}
 	return p, nil

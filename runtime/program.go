@@ -39,6 +39,8 @@ type Program struct {
 	Timeout time.Duration
 	// MemoryPages caps the linear memory, in pages of 64 KiB (default 16384).
 	MemoryPages uint32
+	// StackBytes caps nested calls (default 16 MiB): see Limits.
+	StackBytes int64
 }
 
 // Run runs module, once, and returns its exit code. An error says why it did not
@@ -82,7 +84,7 @@ func (e *Engine) loadProgram(ctx context.Context, module []byte, p Program) (*Fu
 		return nil, err
 	}
 	f := &Function{engine: e, module: compiled, system: p.system()}
-	f.config.Limits = Limits{MemoryPages: p.MemoryPages}.WithDefaults()
+	f.config.Limits = Limits{MemoryPages: p.MemoryPages, StackBytes: p.StackBytes}.WithDefaults()
 	pages, _ := wasm.MemoryMin(module)
 	f.memory = uint64(pages) * abi.PageBytes
 	start := compiled.ExportedFunctions()[abi.ExportStart]
@@ -115,16 +117,20 @@ func (e *Engine) runProgram(ctx context.Context, module []byte, p Program, r *ru
 		defer stdin.Close()
 		streams.Stdin = stdin
 	}
-	r.start(ctx, Limits{}, i)
-	defer r.cancel()
+	r.start(ctx, Limits{StackBytes: f.config.Limits.StackBytes}, i)
+	defer r.stop()
 	i.system.Begin(streams, nil)
 	i.load(f.module.data)
 	if err = i.begin(r, f.module); err == nil {
 		err = i.module.ExportedFunction(abi.ExportStart).CallWithStack(r.ctx, nil)
 	}
 	var exit *sys.ExitError
-	if err == nil || ctx.Err() != nil || errors.Is(err, errOver) || errors.As(err, &exit) {
+	var known abi.Faulter
+	switch {
+	case err == nil, ctx.Err() != nil, errors.As(err, &exit):
 		return err
+	case errors.As(err, &known):
+		return known
 	}
 	return guestTrap("the program trapped: ", err)
 }

@@ -37,9 +37,15 @@ func (r *run) start(ctx context.Context, l Limits, i *instance) {
 	}
 	r.log.Limit = l.LogBytes
 	r.call.Log, r.call.Stop = &r.log, r.abort
-	r.meter = newMeter(r.ctx, i.account, l.Fuel)
+	r.meter = newMeter(r.ctx, i.account, l.Fuel, newCallStack(l.StackBytes, i.account.Budget().Reserve))
 	i.fuel.Set(0)
 	r.ctx = wasi.With(metered{guest.WithCall(r.ctx, &r.call), r.meter}, i.system)
+}
+
+// stop frees what the run holds.
+func (r *run) stop() {
+	r.cancel()
+	r.meter.stack.close()
 }
 
 // abort ends the guest at once; the first reason counts.

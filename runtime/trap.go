@@ -13,12 +13,20 @@ var errNoMemory = &abi.Error{
 	RetryAfter: time.Second,
 }
 
+// engineStackOverflow is wazero's word for a stack beyond the limit of its own.
+const engineStackOverflow = "stack overflow"
+
 // guestTrap words what wazero says about a trap.
 func guestTrap(prefix string, err error) *Trap {
 	message, stack, _ := strings.Cut(err.Error(), "\n")
+	message = strings.TrimPrefix(message, "wasm error: ")
+	what := abi.FaultTrap
+	if message == engineStackOverflow {
+		what, message = abi.FaultStack, "call stack exhausted"
+	}
 	return &Trap{
-		What:    abi.FaultTrap,
-		Message: prefix + printable(strings.TrimPrefix(message, "wasm error: ")),
+		What:    what,
+		Message: prefix + printable(message),
 		Stack:   printable(stack),
 	}
 }

@@ -62,11 +62,15 @@ func (f *siteFlags) options() host.Options {
 	return host.Options{Dir: f.dir, Data: f.data, Context: f.context, EnvFile: f.envFile, Env: f.env, Version: version, Compiler: compiler()}
 }
 
+// stackUsage explains --stack.
+const stackUsage = "what the nested calls of a guest may take (default 16mb); 502 beyond it"
+
 // serveFlags are those of serve and dev.
 type serveFlags struct {
 	siteFlags
 	addr        string
 	memory      size
+	stack       size
 	logSize     size
 	concurrency int
 	queue       int
@@ -84,6 +88,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", host.DefaultAddr, "address to serve on")
 	flags.Var(&f.memory, "memory-budget", "memory of all guests together; 503 beyond it (default three quarters of the machine's)")
+	flags.Var(&f.stack, "stack", stackUsage)
 	flags.IntVar(&f.concurrency, "concurrency", host.DefaultConcurrency, "invocations of all functions that run at once")
 	flags.IntVar(&f.queue, "queue", host.DefaultQueue, "invocations that wait beyond that; 503 beyond both")
 	flags.DurationVar(&f.drain, "drain", host.DefaultDrain, "time that running requests get at shutdown")
@@ -99,7 +104,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 func (f *serveFlags) options(dev bool) (host.Options, error) {
 	o := f.siteFlags.options()
 	o.Dev = dev
-	o.MemoryBudget, o.LogBytes = int64(f.memory), int64(f.logSize)
+	o.MemoryBudget, o.LogBytes, o.StackBytes = int64(f.memory), int64(f.logSize), int64(f.stack)
 	o.Concurrency, o.Queue, o.Drain = f.concurrency, f.queue, f.drain
 	o.AdminHosts = f.adminHosts
 	o.Front.Hosts, o.Front.Connections, o.Front.MaxConnsPerIP = f.hosts, f.connections, f.perIP

@@ -37,6 +37,20 @@ func maker(t *testing.T) string {
 	return path
 }
 
+// nesting calls itself 20,000 times.
+func nesting(t *testing.T) string {
+	t.Helper()
+	var m w.Module
+	m.Memory(1)
+	self := m.Func([]byte{w.I32}, nil, w.Code{}.Index(w.LocalGet, 0).If(w.Code{}.Index(w.LocalGet, 0).I32(1).Op(w.I32Sub).Call(0))...)
+	m.ExportFunc(abi.ExportStart, m.Func(nil, nil, w.Code{}.I32(20_000).Call(self)...))
+	path := filepath.Join(t.TempDir(), "nesting.wasm")
+	if err := os.WriteFile(path, m.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestRunAModule(t *testing.T) {
 	module, dir := maker(t), t.TempDir()
 	for name, test := range map[string]struct {
@@ -53,6 +67,8 @@ func TestRunAModule(t *testing.T) {
 		"a directory without a name":  {[]string{"--dir", "/", module}, "", "write GUEST=HOST", 2},
 		"a variable without a value":  {[]string{"--env", "A", module}, "", "write NAME=value", 2},
 		"a directory that is not":     {[]string{"--dir", "/=" + dir + "/no", module}, "", "no such file", 1},
+		"calls that nest too deep":    {[]string{"--stack", "1mb", nesting(t)}, "", "call stack exhausted: calls are nested too deep for the limit of 1024 KiB", 1},
+		"calls that nest as deep":     {[]string{nesting(t)}, "", "", 0},
 		"a module that is not":        {[]string{dir + "/no.wasm"}, "", "no such file", 1},
 	} {
 		t.Run(name, func(t *testing.T) {

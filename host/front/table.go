@@ -53,6 +53,8 @@ func rowOf(fault abi.Fault) (row, bool) {
 		return row{502, "Runtime.InitError", false}, true
 	case abi.FaultTrap:
 		return row{502, "Runtime.Trap", false}, true
+	case abi.FaultStack:
+		return row{502, "Sandbox.StackExhausted", false}, true
 	case abi.FaultExit:
 		return row{502, "Runtime.ExitError", false}, true
 	case abi.FaultBadResponse:

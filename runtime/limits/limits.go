@@ -13,6 +13,9 @@ import (
 type Limits struct {
 	// MemoryPages caps the linear memory, in pages of 64 KiB (default 16384).
 	MemoryPages uint32
+	// StackBytes caps nested calls (default 16 MiB), by an estimate that is the
+	// same on every machine. The engine has a limit of its own, some 50 MB.
+	StackBytes int64
 	// Timeout is the deadline, counted from when the instance is made; waiting for
 	// a turn is not part of it.
 	Timeout time.Duration
@@ -27,6 +30,9 @@ type Limits struct {
 func (l Limits) WithDefaults() Limits {
 	if l.MemoryPages == 0 {
 		l.MemoryPages = abi.MemoryPages
+	}
+	if l.StackBytes == 0 {
+		l.StackBytes = abi.StackBytes
 	}
 	if l.Timeout == 0 {
 		l.Timeout = abi.Timeout

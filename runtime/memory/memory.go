@@ -63,6 +63,9 @@ func (a *Account) Hold(bytes int64) bool {
 // Allocate implements experimental.MemoryAllocator.
 func (a *Account) Allocate(_, _ uint64) experimental.LinearMemory { return a.memory }
 
+// Budget is what the account takes from.
+func (a *Account) Budget() *Budget { return a.budget }
+
 // Size is what the guest has of memory now, in bytes.
 func (a *Account) Size() int64 {
 	if a.memory == nil {

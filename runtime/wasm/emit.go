@@ -21,7 +21,7 @@ type emitter struct {
 	flow     flow
 	out      []byte
 	fuel     uint32 // the local that holds fuel
-	level    uint32 // the local that holds the depth that is left
+	level    uint32 // the local that holds the stack that is left
 	length   uint32 // the local that holds a length
 	site     int    // the next to be charged
 	held     place
@@ -131,28 +131,28 @@ func (e *emitter) leave(b body) {
 	e.out = append(e.out, opEnd, opUnreachable, opEnd)
 }
 
-// nests tells whether the function counts as a level of depth.
-func (e *emitter) nests() bool { return e.plan.calls && e.rewriter.depth > 0 }
+// nests tells whether a call of the function takes of the stack.
+func (e *emitter) nests() bool { return e.plan.frame > 0 && e.rewriter.stack > 0 }
 
-// descend makes the value on the stack, the fuel, negative as well if the depth
-// is used up: one branch checks both.
+// descend makes the value on the stack, the fuel, negative as well if the call
+// stack is used up: one branch checks both.
 func (e *emitter) descend() {
-	e.op(opGlobalGet, e.rewriter.depthGlobal())
-	e.i64Const(1)
+	e.op(opGlobalGet, e.rewriter.stackGlobal())
+	e.i64Const(int64(e.plan.frame))
 	e.out = append(e.out, opI64Sub)
 	e.op(opLocalTee, e.level)
 	e.out = append(e.out, opI64Or)
 }
 
-// ascend gives the level back, where the function is left.
+// ascend gives the frame back, where the function is left.
 func (e *emitter) ascend() {
 	if !e.nests() {
 		return
 	}
-	e.op(opGlobalGet, e.rewriter.depthGlobal())
-	e.i64Const(1)
+	e.op(opGlobalGet, e.rewriter.stackGlobal())
+	e.i64Const(int64(e.plan.frame))
 	e.out = append(e.out, opI64Add)
-	e.op(opGlobalSet, e.rewriter.depthGlobal())
+	e.op(opGlobalSet, e.rewriter.stackGlobal())
 }
 
 // home is where the fuel is at the borders of basic blocks.
@@ -222,7 +222,7 @@ func (e *emitter) charge(s *site) {
 		e.held = inLocal
 		if entry && e.nests() {
 			e.op(opLocalGet, e.level)
-			e.op(opGlobalSet, e.rewriter.depthGlobal())
+			e.op(opGlobalSet, e.rewriter.stackGlobal())
 		}
 	case s.calls && !inline:
 		e.held = inGlobal
@@ -294,23 +294,14 @@ func (e *emitter) instruction(in *instruction) {
 		e.settle()
 		e.branch(in)
 		e.flow.step(e.rewriter.module, in)
-	case opCall, opReturnCall, opRefFunc:
-		if in.op != opRefFunc && !dead {
-			e.hold(inGlobal)
-		}
-		if in.op == opReturnCall && !dead {
-			e.ascend()
-		}
+	case opRefFunc:
 		e.op(byte(in.op), e.rewriter.function(in.index))
 		e.flow.step(e.rewriter.module, in)
-	case opCallIndirect, opReturnCallIndirect, opReturn:
+	case opCall, opCallIndirect, opReturnCall, opReturnCallIndirect, opReturn:
 		if !dead {
 			e.hold(inGlobal)
 		}
-		if in.op != opCallIndirect && !dead {
-			e.ascend()
-		}
-		e.out = append(e.out, raw...)
+		e.transfer(in, dead)
 		e.flow.step(e.rewriter.module, in)
 	default:
 		e.smudge(in.op)
@@ -321,6 +312,43 @@ func (e *emitter) instruction(in *instruction) {
 		}
 		e.flow.step(e.rewriter.module, in)
 	}
+}
+
+// transfer writes a call or a return. A tail call that passes values by the
+// stack, which depends on the machine, would be an ordinary one there, with the
+// caller's frame still in place: it is made one everywhere, and pays for it.
+func (e *emitter) transfer(in *instruction, dead bool) {
+	op := byte(in.op)
+	tail := in.op == opReturnCall || in.op == opReturnCallIndirect
+	if tail && !e.rewriter.module.inRegisters(in) {
+		op -= opReturnCall - opCall
+	}
+	leaves := in.op == opReturn || op == opReturnCall || op == opReturnCallIndirect
+	if leaves && !dead {
+		e.ascend()
+	}
+	e.out = append(e.out, op)
+	switch in.op {
+	case opCall, opReturnCall:
+		e.out = appendUnsigned(e.out, uint64(e.rewriter.function(in.index)))
+	case opCallIndirect, opReturnCallIndirect:
+		e.out = appendUnsigned(appendUnsigned(e.out, uint64(in.index)), uint64(in.other))
+	}
+	if tail && !leaves {
+		if !dead {
+			e.ascend()
+		}
+		e.out = append(e.out, opReturn)
+	}
+}
+
+// inRegisters tells whether a tail call passes nothing by the stack on any machine.
+func (m *Module) inRegisters(in *instruction) bool {
+	t := in.index
+	if in.op == opReturnCall {
+		t = m.functions[in.index]
+	}
+	return m.types[t].params.length() <= registerValues && m.types[t].results.length() <= registerValues
 }
 
 // openLoop writes the start of a loop:

@@ -8,7 +8,7 @@ const (
 
 // Footprint is what an instance of the module takes outside its linear memory at
 // most: its tables, as large as they may grow, and its globals. Call stacks are
-// not in it.
+// not in it: they are charged as they grow.
 func (m *Module) Footprint() int64 {
 	bytes := int64(len(m.globals)) * globalBytes
 	for i, t := range m.tables {

@@ -18,7 +18,7 @@ const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experi
 
 var (
 	errFuel  = errors.New("out of fuel")
-	errDepth = errors.New("too deep")
+	errStack = errors.New("call stack exhausted")
 )
 
 // meter is the host's side of the fuel, for one instance at a time.
@@ -34,7 +34,7 @@ func newMeter(slice int64) *meter { return &meter{slice: slice, budget: math.Max
 func (m *meter) refuel(left, need int64) int64 {
 	m.refuels++
 	if left >= need {
-		panic(errDepth)
+		panic(errStack)
 	}
 	m.used += m.granted - left
 	m.granted = 0

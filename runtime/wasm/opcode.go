@@ -18,22 +18,29 @@ const (
 	opCallIndirect       = 0x11
 	opReturnCall         = 0x12
 	opReturnCallIndirect = 0x13
+	opDrop               = 0x1a
 	opSelect             = 0x1b
+	opSelectTyped        = 0x1c
 	opLocalGet           = 0x20
 	opLocalSet           = 0x21
 	opLocalTee           = 0x22
 	opGlobalGet          = 0x23
 	opGlobalSet          = 0x24
+	opTableGet           = 0x25
+	opTableSet           = 0x26
+	opFirstStore         = 0x36
+	opLastStore          = 0x3e
 	opMemorySize         = 0x3f
 	opMemoryGrow         = 0x40
 	opI32Const           = 0x41
 	opI64Const           = 0x42
 	opF32Const           = 0x43
 	opF64Const           = 0x44
-	opTableSet           = 0x26
+	opI32Eqz             = 0x45
 	opI32Eq              = 0x46
-	opI32GtU             = 0x4b
 	opI32LtU             = 0x49
+	opI32GtU             = 0x4b
+	opI64Eqz             = 0x50
 	opI64LtS             = 0x53
 	opI64GtU             = 0x56
 	opI32Add             = 0x6a
@@ -45,8 +52,10 @@ const (
 	opI64Mul             = 0x7e
 	opI64Or              = 0x84
 	opI64Shl             = 0x86
+	opLastBinary         = 0xa6
 	opI64ExtendI32U      = 0xad
 	opRefNull            = 0xd0
+	opRefIsNull          = 0xd1
 	opRefFunc            = 0xd2
 
 	opMisc = 0xfc // prefix
@@ -135,13 +144,13 @@ func plainOpcodes() (t opcodeTable) {
 	t.set(opCallIndirect, opCallIndirect, indirect, costIndirect)
 	t.set(opReturnCall, opReturnCall, funcIndex, costCall)
 	t.set(opReturnCallIndirect, opReturnCallIndirect, indirect, costIndirect)
-	t.set(0x1a, 0x1a, plain, 0) // drop
-	t.set(0x1b, 0x1b, plain, 1) // select
-	t.set(0x1c, 0x1c, valTypes, 1)
+	t.set(opDrop, opDrop, plain, 0)
+	t.set(opSelect, opSelect, plain, 1)
+	t.set(opSelectTyped, opSelectTyped, valTypes, 1)
 	t.set(opLocalGet, opLocalTee, localIndex, 1)
 	t.set(opGlobalGet, opGlobalSet, globalIndex, 1)
-	t.set(0x25, 0x26, tableIndex, 1) // table.get, table.set
-	t.set(0x28, 0x3e, memArg, 1)     // loads and stores
+	t.set(opTableGet, opTableSet, tableIndex, 1)
+	t.set(0x28, opLastStore, memArg, 1) // loads and stores
 	t.set(opMemorySize, opMemorySize, memIndex, 1)
 	t.set(opMemoryGrow, opMemoryGrow, memIndex, 1)
 	t.set(opI32Const, opI32Const, const32, 1)
@@ -156,7 +165,7 @@ func plainOpcodes() (t opcodeTable) {
 	t.set(0x9f, 0x9f, plain, costDivide) // f64.sqrt
 	t.set(0xa3, 0xa3, plain, costDivide) // f64.div
 	t.set(opRefNull, opRefNull, refType, 1)
-	t.set(0xd1, 0xd1, plain, 1) // ref.is_null
+	t.set(opRefIsNull, opRefIsNull, plain, 1)
 	t.set(opRefFunc, opRefFunc, funcIndex, costRefFunc)
 	return t
 }

@@ -16,10 +16,10 @@ type site struct {
 // plan is what the first walk over a body finds.
 type plan struct {
 	sites   []site
-	checked bool // the function checks its fuel when it is entered, and keeps it in a local variable
-	calls   bool // the function calls others
-	lengths bool // a bulk operation's length must be kept
-	reached bool // something branches to the function's own label
+	checked bool   // the function checks its fuel when it is entered, and keeps it in a local variable
+	frame   uint64 // what a call takes of the stack, in bytes; 0 if that is for free
+	lengths bool   // a bulk operation's length must be kept
+	reached bool   // something branches to the function's own label
 }
 
 // planner adds up the cost of each basic block of a body.
@@ -28,13 +28,15 @@ type planner struct {
 	pieces uint32
 	flow   flow
 	plan   plan
+	gauge  frameGauge
 	last   instruction // the one before
 	self   functionType
 }
 
-func (p *planner) run(r *reader, self functionType) *plan {
+func (p *planner) run(r *reader, b body) *plan {
 	p.flow.reset()
-	p.self = self
+	p.gauge.start(p.module, b)
+	p.self = b.signature
 	p.plan = plan{sites: append(p.plan.sites[:0], site{pos: r.pos})}
 	p.last = instruction{}
 	var in instruction
@@ -46,7 +48,10 @@ func (p *planner) run(r *reader, self functionType) *plan {
 		if len(p.flow.frames) == 1 && in.op == opEnd {
 			p.plan.reached = p.flow.frames[0].reached
 		}
-		if p.flow.step(p.module, &in) {
+		dead := p.flow.dead
+		fresh := p.flow.step(p.module, &in)
+		p.gauge.step(&in, dead, fresh)
+		if fresh {
 			p.plan.sites = append(p.plan.sites, site{pos: in.end, loop: in.op == opLoop})
 		}
 		p.last = in
@@ -150,6 +155,9 @@ func (p *planner) decide() {
 		loops = loops || s.loop
 		calls = calls || s.calls
 	}
-	p.plan.calls = calls
-	p.plan.checked = loops || calls || p.plan.lengths || total > leafCost
+	p.plan.frame = p.gauge.bytes()
+	if !calls && p.plan.frame <= leafFrame {
+		p.plan.frame = 0
+	}
+	p.plan.checked = loops || p.plan.frame > 0 || p.plan.lengths || total > leafCost
 }

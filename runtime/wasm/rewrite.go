@@ -9,7 +9,7 @@ import (
 // RewriterVersion changes whenever the same module becomes other bytes or its
 // work costs other fuel: make it part of what a cache of rewritten or compiled
 // modules is keyed by.
-const RewriterVersion = 3
+const RewriterVersion = 4
 
 // What a rewritten module shares with its host.
 const (
@@ -19,9 +19,9 @@ const (
 	RefuelImport = "refuel"
 	// FuelExport is the mutable i64 global that holds the fuel that is left.
 	FuelExport = abi.ExportPrefix + "fuel"
-	// DepthExport, there if Options.Depth is set, is the one that holds how many
-	// more calls may be nested. A trap leaves it where it was.
-	DepthExport = abi.ExportPrefix + "depth"
+	// StackExport, there if Options.StackBytes is set, is the one that holds how
+	// much of the call stack is left, in bytes. A trap leaves it where it was.
+	StackExport = abi.ExportPrefix + "stack"
 )
 
 // Options change how a module is rewritten. The zero value is for use.
@@ -29,11 +29,12 @@ type Options struct {
 	// PieceBytes is how much memory one uninterrupted step of a bulk operation
 	// may touch; a multiple of 16, 256 KiB if zero.
 	PieceBytes uint32
-	// Depth is how deep functions that call others may be nested; 0 is no limit
-	// but the engine's, which differs between machines and versions. A call that
-	// goes deeper arrives at refuel with left >= need, which nothing else does.
-	// It is a count: a bound of the stack in bytes remains the engine's.
-	Depth uint32
+	// StackBytes is what StackExport holds at first: how much of the engine's
+	// stack nested calls may take, by an estimate of their frames that is the same
+	// on every machine; 0 is no limit but the engine's, which differs. A call that
+	// needs more arrives at refuel with left >= need, which nothing else does:
+	// the host then adds to StackExport and returns left, or does not return.
+	StackBytes uint32
 	// Image makes a module whose instances can be started from an image, and
 	// brought back to it: its host applies the initial data (Module.Data), calls
 	// StartExport, finds the mutable globals by GlobalExport, and may pause a
@@ -59,7 +60,7 @@ type Options struct {
 // module always becomes the same bytes. Custom sections are dropped.
 func Rewrite(m *Module, o Options) ([]byte, error) {
 	w := &rewriter{
-		module: m, pieces: o.PieceBytes, depth: o.Depth, image: o.Image,
+		module: m, pieces: o.PieceBytes, stack: o.StackBytes, image: o.Image,
 		helperIndex: map[helperKey]uint32{}, typeOf: map[string]int{}, shims: map[uint32]uint32{},
 	}
 	if w.pieces == 0 {
@@ -74,7 +75,7 @@ func Rewrite(m *Module, o Options) ([]byte, error) {
 type rewriter struct {
 	module *Module
 	pieces uint32
-	depth  uint32
+	stack  uint32
 	image  bool
 
 	types  [][]byte       // appended ones
@@ -110,13 +111,13 @@ func (w *rewriter) imports() int {
 func (w *rewriter) fuelGlobal() uint32  { return uint32(len(w.module.globals)) }
 func (w *rewriter) refuelIndex() uint32 { return uint32(w.module.importedFunctions) }
 
-// depthGlobal comes after fuelGlobal if there is a limit of depth.
-func (w *rewriter) depthGlobal() uint32 { return w.fuelGlobal() + 1 }
+// stackGlobal comes after fuelGlobal if the stack has a limit.
+func (w *rewriter) stackGlobal() uint32 { return w.fuelGlobal() + 1 }
 
 // globals is how many globals are appended.
 func (w *rewriter) globals() int {
 	n := 1
-	if w.depth > 0 {
+	if w.stack > 0 {
 		n++
 	}
 	if w.image {
@@ -129,9 +130,9 @@ func (w *rewriter) exports() (count int, out []byte) {
 	out = append(appendName(nil, FuelExport), kindGlobal)
 	out = appendUnsigned(out, uint64(w.fuelGlobal()))
 	count = 1
-	if w.depth > 0 {
-		out = append(appendName(out, DepthExport), kindGlobal)
-		out = appendUnsigned(out, uint64(w.depthGlobal()))
+	if w.stack > 0 {
+		out = append(appendName(out, StackExport), kindGlobal)
+		out = appendUnsigned(out, uint64(w.stackGlobal()))
 		count++
 	}
 	more, out := w.imageExports(out)
@@ -140,9 +141,9 @@ func (w *rewriter) exports() (count int, out []byte) {
 
 func (w *rewriter) appendGlobals() []byte {
 	out := []byte{typeI64, 1, opI64Const, 0, opEnd}
-	if w.depth > 0 {
+	if w.stack > 0 {
 		out = append(out, typeI64, 1, opI64Const)
-		out = append(appendSigned(out, int64(w.depth)), opEnd)
+		out = append(appendSigned(out, int64(w.stack)), opEnd)
 	}
 	if w.image {
 		out = append(out, typeI32, 1, opI32Const, 0, opEnd)
@@ -373,7 +374,7 @@ func (w *rewriter) code() ([]byte, error) {
 	e := &emitter{rewriter: w}
 	for i := range m.bodies {
 		r, b := m.bodyReader(i)
-		plan := p.run(r, b.signature)
+		plan := p.run(r, b)
 		if r.err != nil {
 			return nil, r.err // Read has seen these bytes: they were changed since
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/cloche-run/cloche/runtime/wasm/wasmtest"
 )
 
-// randomDepth is beyond what a random program can pay for.
-const randomDepth = 1 << 20
+// randomStack is beyond what a random program can pay for.
+const randomStack = 1 << 30
 
 // FuzzRewrite runs random programs: the original in the interpreter, the
 // rewritten form compiled, with pieces and grants so small that every path is
@@ -32,7 +32,7 @@ func FuzzRewrite(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, entropy []byte) {
 		module := wasmtest.Random(entropy)
-		rewritten := rewrite(t, module, wasm.DefaultCaps(), wasm.Options{PieceBytes: 16, Depth: randomDepth})
+		rewritten := rewrite(t, module, wasm.DefaultCaps(), wasm.Options{PieceBytes: 16, StackBytes: randomStack})
 		tiny, ok := runRandom(t, rewritten, newMeter(1))
 		if !ok {
 			return // it runs for long, or for ever
@@ -114,8 +114,8 @@ func callRandom(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledM
 	}
 	if m != nil {
 		fuel = m.total(instance)
-		if depth := instance.ExportedGlobal(wasm.DepthExport).Get(); err == nil && depth != randomDepth {
-			outcome += fmt.Sprint(", a depth of ", depth, " left")
+		if stack := instance.ExportedGlobal(wasm.StackExport).Get(); err == nil && stack != randomStack {
+			outcome += fmt.Sprint(", ", stack, " bytes of stack left")
 		}
 	}
 	memory, _ := instance.Memory().Read(0, instance.Memory().Size())

@@ -260,28 +260,71 @@ func TestABudgetIsNotExceeded(t *testing.T) {
 }
 
 func TestCallsNestToTheirLimit(t *testing.T) {
+	wide := wideTail()
 	for _, test := range []struct {
-		module []byte
-		export string
+		name, export string
+		module       []byte
+		nests        bool
 	}{
-		{program(0x41, 0), "tree"}, // calls itself n times
-		// As a tail call, it nests once and for all.
-		{program(0x20, 0, 0x04, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x20, 1, 0x20, 2, 0x12, 0, 0x0b, 0x41, 0), "run"},
+		{"a call", "tree", program(0x41, 0), true}, // calls itself n times
+		{"a tail call", "run", program(0x20, 0, 0x04, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x20, 1, 0x20, 2, 0x12, 0, 0x0b, 0x41, 0), false},
+		// On some machines it passes values by the stack, and stays in its frame.
+		{"a tail call with more than fits into registers", "run", wide, true},
 	} {
-		const limit = 10
-		g := newGuest(t, test.module, newMeter(1000), wasm.DefaultCaps(), wasm.Options{Depth: limit})
-		args := []uint64{limit - 1, 0, 0}[:len(g.ExportedFunction(test.export).Definition().ParamTypes())]
-		if _, err := g.call(t, test.export, args...); err != nil {
-			t.Errorf("%s: %v", test.export, err)
+		const most, limit = 1 << 30, 10
+		args := func(g *guest, n uint64) []uint64 {
+			all := make([]uint64, len(g.ExportedFunction(test.export).Definition().ParamTypes()))
+			all[0] = n
+			return all
 		}
-		if got := g.ExportedGlobal(wasm.DepthExport).Get(); got != limit {
-			t.Errorf("%s: %d of %d levels are left after it returned", test.export, got, limit)
+		used := func(n uint64) uint64 {
+			g := newGuest(t, test.module, newMeter(1<<40), wasm.DefaultCaps(), wasm.Options{StackBytes: most})
+			var least uint64 = most
+			g.meter.stop = func() bool { least = min(least, g.ExportedGlobal(wasm.StackExport).Get()); return false }
+			g.meter.slice = 0 // it asks at every check
+			if _, err := g.call(t, test.export, args(g, n)...); err != nil {
+				t.Fatalf("%s: %v", test.name, err)
+			}
+			if left := g.ExportedGlobal(wasm.StackExport).Get(); left != most {
+				t.Errorf("%s: %d bytes are missing after it returned", test.name, most-left)
+			}
+			return most - least
 		}
-		args[0] = limit
-		if _, err := g.call(t, test.export, args...); test.export == "tree" != errors.Is(err, errDepth) {
-			t.Errorf("%s, one deeper: %v", test.export, err)
+		// The check comes before the frame is taken: one call more shows it.
+		frame := used(2) - used(1)
+		if deep := used(limit) - used(limit-1); deep != frame {
+			t.Errorf("%s: the first frame takes %d bytes, the %dth %d", test.name, frame, limit, deep)
+		}
+		if nests := frame > 0; nests != test.nests {
+			t.Errorf("%s: a call takes %d bytes", test.name, frame)
+		}
+		if !test.nests {
+			continue
+		}
+		g := newGuest(t, test.module, newMeter(1000), wasm.DefaultCaps(), wasm.Options{StackBytes: uint32(limit * frame)})
+		if _, err := g.call(t, test.export, args(g, limit-1)...); err != nil {
+			t.Errorf("%s, just within: %v", test.name, err)
+		}
+		if _, err := g.call(t, test.export, args(g, limit)...); !errors.Is(err, errStack) {
+			t.Errorf("%s, one deeper: %v", test.name, err)
 		}
 	}
+}
+
+// wideTail is a function of 20 parameters that tail-calls itself until the first
+// is zero.
+func wideTail() []byte {
+	var m wasmtest.Module
+	params := bytes.Repeat([]byte{wasmtest.I32}, 20)
+	var again code
+	for i := range uint64(20) {
+		again = again.Index(wasmtest.LocalGet, i)
+		if i == 0 {
+			again = again.I32(1).Op(wasmtest.I32Sub)
+		}
+	}
+	m.ExportFunc("run", m.Func(params, nil, code{}.Index(wasmtest.LocalGet, 0).If(again.Index(wasmtest.ReturnCall, 0))...))
+	return m.Bytes()
 }
 
 func TestATableGrowsToItsCapOnly(t *testing.T) {

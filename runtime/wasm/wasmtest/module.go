@@ -12,6 +12,7 @@ const (
 	I32     = 0x7f
 	I64     = 0x7e
 	F64     = 0x7c
+	V128    = 0x7b
 	FuncRef = 0x70
 )
 
