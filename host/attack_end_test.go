@@ -80,7 +80,11 @@ func (a *attacks) trap() {
 	g = a.command(2)
 	g.Table(1, 1)
 	g.Element(uint64(a.between(1, 1<<30)), 0, 0)
-	a.add("element-outside", g.answers(nil), 502).known = "wazero v1.12.0 passes over an element segment that does not fit"
+	a.refuse("element-outside", g.answers(nil), "an element segment fills entries")
+	g = a.command(2)
+	g.Table(2, 2)
+	g.Element(1, 0, 0)
+	a.refuse("element-straddles", g.answers(nil), "fills entries 1 to 3 of a table of 2")
 	a.add("handle-request", a.newGuest(2).handles(code{}.Op(w.Unreachable)), 502)
 	a.add("handle-response", a.newGuest(2).handlesBoth(code{}.I64(1), code{}.Op(w.Unreachable)), 502)
 }

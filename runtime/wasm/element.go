@@ -34,18 +34,32 @@ func (m *Module) readElement(r *reader, v visitor) (items uint64) {
 		return 0
 	}
 	active := flags&elementNotActive == 0
+	var table uint32
+	var offset known
 	if active {
 		if flags&elementExplicit != 0 {
-			r.index("table", len(m.tables))
+			table = r.index("table", len(m.tables))
 		} else if len(m.tables) == 0 && r.err == nil {
 			r.fail(start, "an element segment needs a table, there is none")
 		}
-		m.constant(r, v)
+		offset = m.constant(r, v)
 	}
 	if !active || flags&elementExplicit != 0 {
 		m.elementKind(r, flags&elementExpressions != 0)
 	}
-	return m.elementItems(r, flags&elementExpressions != 0, v)
+	items = m.elementItems(r, flags&elementExpressions != 0, v)
+	if offset.is && r.err == nil {
+		m.fits(r, start, m.tables[table], uint64(offset.value), items)
+	}
+	return items
+}
+
+// fits refuses an active segment that would have to trap when it is put into its
+// table: wazero passes over it.
+func (m *Module) fits(r *reader, start int, t tableType, offset, items uint64) {
+	if end := offset + items; end > uint64(t.min) && !t.imported {
+		r.fail(start, "an element segment fills entries %d to %d of a table of %d", offset, end, t.min)
+	}
 }
 
 // elementKind reads the type of the items, in one of its two encodings.

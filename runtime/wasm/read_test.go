@@ -375,3 +375,37 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Instantiating these has to trap, and on wazero it does not.
+func TestElementSegmentsFitIntoTheirTables(t *testing.T) {
+	const i32 = 0x7f
+	for name, test := range map[string]struct {
+		offset []byte
+		items  int
+		refuse bool
+	}{
+		"at the end":                     {[]byte{0x41, 1}, 1, false},
+		"nothing, at the end":            {[]byte{0x41, 2}, 0, false},
+		"over the end":                   {[]byte{0x41, 1}, 2, true},
+		"nothing, behind the end":        {[]byte{0x41, 3}, 0, true},
+		"before the start":               {[]byte{0x41, 0x7f}, 1, true},
+		"at a sum":                       {[]byte{0x41, 3, 0x41, 2, 0x6b}, 1, false},
+		"behind the end by a sum":        {[]byte{0x41, 3, 0x41, 2, 0x6a}, 1, true},
+		"behind the end by a product":    {[]byte{0x41, 3, 0x41, 2, 0x6c}, 1, true},
+		"behind the end by a global":     {[]byte{0x23, 1}, 1, true},
+		"at a global that is imported":   {[]byte{0x23, 0}, 9, false},
+		"at the value of another global": {[]byte{0x23, 2}, 1, false},
+	} {
+		m := module(1, []byte{1, 0x60, 0, 0},
+			2, []byte{1, 1, 'm', 1, 'g', 3, i32, 0},
+			3, []byte{1, 0},
+			4, []byte{1, 0x70, 0, 2},
+			6, []byte{2, i32, 0, 0x41, 7, 0x0b, i32, 0, 0x41, 1, 0x0b},
+			9, cat([]byte{1, 0}, test.offset, []byte{0x0b, byte(test.items)}, make([]byte, test.items)),
+			10, []byte{1, 2, 0, 0x0b})
+		_, err := wasm.Read(m, wasm.DefaultCaps())
+		if refused := err != nil && strings.Contains(err.Error(), "element segment fills entries"); refused != test.refuse || !refused && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

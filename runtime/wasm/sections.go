@@ -137,7 +137,9 @@ func (m *Module) readGlobals(r *reader) {
 	r.within(start, "the number of globals, with imports,", uint64(n+len(m.globals)), "Globals", m.caps.Globals)
 	for ; n > 0 && r.err == nil; n-- {
 		g := r.globalType()
-		m.constant(r, nil)
+		if init := m.constant(r, nil); !g.mutable {
+			g.init = init
+		}
 		m.globals = append(m.globals, g)
 	}
 	m.maxima.Globals = uint64(len(m.globals))

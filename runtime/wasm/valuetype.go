@@ -39,6 +39,7 @@ type globalType struct {
 	value    byte
 	mutable  bool
 	imported bool
+	init     known // the value, of one that cannot change
 }
 
 func (r *reader) peek() byte {
