@@ -17,10 +17,9 @@ type Run struct {
 // segment is a data segment,
 // https://webassembly.github.io/spec/core/binary/modules.html#data-section.
 type segment struct {
-	active  bool
-	offset  uint32 // of an active one
-	unknown bool   // the offset depends on what is not in the module
-	bytes   span
+	active bool
+	offset known // of an active one
+	bytes  span
 }
 
 func (s segment) length() int { return s.bytes.end - s.bytes.start }
@@ -39,47 +38,12 @@ func (m *Module) readData(r *reader) {
 			}
 			m.needMemory(r, start)
 			s.active = true
-			s.offset, s.unknown = m.offset(r)
+			s.offset = m.constant(r, nil)
 		case flags > 2:
 			r.fail(start, "flags %#x of a data segment are unknown", flags)
 		}
 		s.bytes = r.skip(uint64(r.u32()))
 		m.data = append(m.data, s)
-	}
-}
-
-// offset reads a constant expression and computes its value, an i32.
-func (m *Module) offset(r *reader) (value uint32, unknown bool) {
-	start := *r
-	if m.constant(r, nil); r.err != nil {
-		return 0, true
-	}
-	var stack []uint32
-	var in instruction
-	for {
-		m.next(&start, &in)
-		n := len(stack)
-		switch {
-		case in.op == opI32Const:
-			stack = append(stack, uint32(in.constant))
-			continue
-		case in.op == opEnd && n == 1:
-			return stack[0], false
-		case n < 2:
-			return 0, true // a global, or no i32: an engine finds the latter invalid
-		}
-		x, y := stack[n-2], stack[n-1]
-		switch in.op {
-		case opI32Add:
-			x += y
-		case opI32Sub:
-			x -= y
-		case opI32Mul:
-			x *= y
-		default:
-			return 0, true
-		}
-		stack = append(stack[:n-2], x)
 	}
 }
 
@@ -95,14 +59,14 @@ func (m *Module) Data() ([]Run, error) {
 		if !s.active {
 			continue
 		}
-		if s.unknown {
+		if !s.offset.is {
 			return nil, m.dataError(i, "has an offset that depends on an import")
 		}
-		if end := uint64(s.offset) + uint64(s.length()); end > uint64(m.memories[0].min)*abi.PageBytes {
+		if end := uint64(s.offset.value) + uint64(s.length()); end > uint64(m.memories[0].min)*abi.PageBytes {
 			return nil, m.dataError(i, "ends at %d, behind the memory's %d pages: starting the module would trap", end, m.memories[0].min)
 		}
 		if s.length() > 0 {
-			all = append(all, Run{s.offset, s.bytes.of(m.bytes)})
+			all = append(all, Run{s.offset.value, s.bytes.of(m.bytes)})
 		}
 	}
 	sorted := slices.Clone(all)
