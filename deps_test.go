@@ -39,9 +39,13 @@ var rooms = map[string]string{
 	"host/cli":    "abi host host/admin host/config host/logs",
 	"host/config": "abi",
 	"host/front":  "abi",
+	"host/ledger": "abi",
 	"host/logs":   "abi",
 	"host/route":  "",
 	"host/usage":  "",
+
+	"host/ledger/ledgertest": "abi host/ledger",
+	"host/ledger/model":      "abi host/ledger",
 
 	"bench":    "abi runtime host",
 	"examples": "sdk",
@@ -57,7 +61,7 @@ var libraries = []struct{ path, rooms, tests string }{
 	{"github.com/fsnotify/fsnotify", "host", ""},
 	{"github.com/http-wasm/http-wasm-host-go", "", "runtime runtime/guest"},
 	{"github.com/joho/godotenv", "host", ""},
-	{"github.com/oklog/ulid/v2", "host/front", ""},
+	{"github.com/oklog/ulid/v2", "host/front host/ledger", ""},
 	{"github.com/prometheus/client_golang", "host/admin", ""},
 	{"github.com/spf13/cobra", "host/cli", ""},
 	{"github.com/spf13/pflag", "host/cli", ""},
