@@ -188,10 +188,9 @@ type Outcome struct {
 	Log     []byte
 	RunTime time.Duration
 	Fuel    uint64
-	// Dead ends the job after an error or a timeout; "" tries it again after
-	// RetryAfter, at least 0. Both are ignored after OK and Stopped, and Dead after
-	// Interrupted unless it is NoFunction, ChainDepth or Expired, the ends that a
-	// claimed job can meet without having run.
+	// Dead ends the job, and "" tries it again after RetryAfter, at least 0. Both
+	// are ignored after OK and Stopped. Interrupted and Dead is the end of a job
+	// that could not run: NoFunction, ChainDepth.
 	Dead       Reason
 	RetryAfter time.Duration
 	// Blame counts an interruption as one that the job caused. Those that the host
@@ -200,3 +199,22 @@ type Outcome struct {
 	// Response goes into the event of a job that succeeded; at most ResponseBytes.
 	Response []byte
 }
+
+// Next returns what becomes of a job, with this outcome counted, by the rules of
+// every ledger: Retrying, or its end.
+func (o *Outcome) Next(j *Job) (Status, Reason) {
+	switch {
+	case o.Result == OK:
+		return Succeeded, ""
+	case o.Result == Stopped || j.CancelRequested:
+		return Canceled, ""
+	case o.Dead != "":
+		return Dead, o.Dead
+	case o.Result == Interrupted && j.Interrupts >= MaxInterrupts:
+		return Dead, CrashLoop
+	}
+	return Retrying, ""
+}
+
+// HostDied is the error of an attempt that ended with the host.
+const HostDied = "the host ended while the function ran"

@@ -69,6 +69,9 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
+// Bytes is how much of the store r takes.
+func (r *Request) Bytes() int { return len(r.AppendHead(nil)) + len(r.Body) }
+
 // headBytes is at least what AppendHead appends.
 func (r *Request) headBytes() int {
 	n := 2

@@ -1,0 +1,30 @@
+package ledger
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Options are what every ledger is opened with. The zero Options are the usual ones.
+type Options struct {
+	// Wall is the wall clock; nil is time.Now.
+	Wall func() time.Time
+	// NewID makes the id of a job; ids must increase. nil is that of NewIDs.
+	NewID func(now time.Time) ID
+	// Log is told what an operator should know; nil is nobody.
+	Log *slog.Logger
+}
+
+// Filled returns o with nothing left nil.
+func (o Options) Filled() Options {
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = NewIDs().New
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
