@@ -46,6 +46,7 @@ var rooms = map[string]string{
 
 	"host/ledger/ledgertest": "abi host/ledger",
 	"host/ledger/model":      "abi host/ledger",
+	"host/ledger/sqlite":     "abi host/ledger",
 
 	"bench":    "abi runtime host",
 	"examples": "sdk",
@@ -61,6 +62,7 @@ var libraries = []struct{ path, rooms, tests string }{
 	{"github.com/fsnotify/fsnotify", "host", ""},
 	{"github.com/http-wasm/http-wasm-host-go", "", "runtime runtime/guest"},
 	{"github.com/joho/godotenv", "host", ""},
+	{"github.com/ncruces/go-sqlite3", "", "host/ledger/sqlite"},
 	{"github.com/oklog/ulid/v2", "host/front host/ledger", ""},
 	{"github.com/prometheus/client_golang", "host/admin", ""},
 	{"github.com/spf13/cobra", "host/cli", ""},
@@ -69,6 +71,7 @@ var libraries = []struct{ path, rooms, tests string }{
 	{"github.com/valyala/fasthttp", "bench host/front", ""},
 	{"golang.org/x/sys", "runtime/memory runtime/wasi", ""},
 	{"golang.org/x/term", "host/cli", ""},
+	{"modernc.org/sqlite", "host/ledger/sqlite", ""},
 }
 
 // testsNever says what even the tests below a folder must not import. Other

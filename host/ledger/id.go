@@ -42,8 +42,18 @@ type IDs struct {
 	last    uint64 // milliseconds
 }
 
-// NewIDs returns a maker of ids with random bits of the system's.
-func NewIDs() *IDs { return &IDs{entropy: ulid.Monotonic(rand.Reader, 0)} }
+// NewIDs returns a maker of ids with random bits of the system's, all greater
+// than latest, which may be zero.
+func NewIDs(latest ID) *IDs {
+	ids := &IDs{entropy: ulid.Monotonic(rand.Reader, 0)}
+	if !latest.IsZero() {
+		ids.last = ulid.ULID(latest).Time() + 1
+	}
+	return ids
+}
+
+// Time returns when id was made, to the millisecond.
+func (id ID) Time() time.Time { return time.UnixMilli(int64(ulid.ULID(id).Time())).UTC() }
 
 // New returns an id with the time now, or the latest one before it.
 func (m *IDs) New(now time.Time) ID {

@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Status is where a job stands.
 type Status string
@@ -41,6 +44,8 @@ const (
 	CrashLoop Reason = "crash_loop"
 	// Expired: its turn came later than MaxAge after it was enqueued.
 	Expired Reason = "expired"
+	// Damaged: what it was enqueued with could not be read back.
+	Damaged Reason = "damaged"
 	// NoFunction: the function is gone.
 	NoFunction Reason = "no_function"
 	// ChainDepth: it stands at the end of too long a chain of calls.
@@ -90,6 +95,16 @@ type NewJob struct {
 	// OnSuccess and OnFailure are where an Event goes when the job has succeeded
 	// or is dead: the caller's words, at most TargetBytes; "" for none.
 	OnSuccess, OnFailure string
+}
+
+// Clone returns a copy that shares no memory with j.
+func (j *NewJob) Clone() NewJob {
+	c := *j
+	for _, s := range []*string{&c.Function, &c.Origin, &c.IdempotencyKey, &c.UniqueKey, &c.OnSuccess, &c.OnFailure} {
+		*s = strings.Clone(*s)
+	}
+	c.Request = j.Request.Clone()
+	return c
 }
 
 // Enqueued is what became of a NewJob.

@@ -26,9 +26,9 @@ import (
 
 // Ledger is a record of jobs. Its methods may be called at the same time.
 //
-// An error means that nothing was changed, but for one: when ctx ends while
-// Enqueue, Finish or another change waits, the change may still happen. To be
-// sure, repeat it: with an idempotency key, or with the same token.
+// An error means that nothing was changed, but for two: a change that waits when
+// its ctx ends, and one that met an error of the disk (ErrBroken), may have
+// happened. To be sure, repeat it: with an idempotency key, or the same token.
 type Ledger interface {
 	// Enqueue records jobs, all or none, and returns when they are durable. It
 	// copies what it is given. A job whose key is taken is not recorded: its

@@ -9,19 +9,19 @@ import (
 type Options struct {
 	// Wall is the wall clock; nil is time.Now.
 	Wall func() time.Time
-	// NewID makes the id of a job; ids must increase. nil is that of NewIDs.
+	// NewID makes the id of a job; ids must increase. nil is New of NewIDs.
 	NewID func(now time.Time) ID
 	// Log is told what an operator should know; nil is nobody.
 	Log *slog.Logger
 }
 
-// Filled returns o with nothing left nil.
-func (o Options) Filled() Options {
+// Filled returns o with nothing left nil; latest is the greatest id of the ledger.
+func (o Options) Filled(latest ID) Options {
 	if o.Wall == nil {
 		o.Wall = time.Now
 	}
 	if o.NewID == nil {
-		o.NewID = NewIDs().New
+		o.NewID = NewIDs(latest).New
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

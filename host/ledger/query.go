@@ -41,7 +41,7 @@ type Stats struct {
 type Count struct{ Jobs, Bytes int64 }
 
 // Total returns the counts of all functions by status.
-func (s *Stats) Total() map[Status]Count {
+func (s Stats) Total() map[Status]Count {
 	total := make(map[Status]Count)
 	for _, counts := range s.Counts {
 		for status, c := range counts {

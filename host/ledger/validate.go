@@ -95,7 +95,7 @@ func (o *Outcome) Validate() error {
 		return invalid("result %.32q", o.Result)
 	}
 	switch o.Dead {
-	case "", Exhausted, TimedOut, CrashLoop, Expired, NoFunction, ChainDepth:
+	case "", Exhausted, TimedOut, CrashLoop, Expired, Damaged, NoFunction, ChainDepth:
 	default:
 		return invalid("reason %.32q", o.Dead)
 	}

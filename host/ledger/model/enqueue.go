@@ -19,7 +19,8 @@ func (l *Ledger) Enqueue(ctx context.Context, jobs []ledger.NewJob) (enqueued []
 			return err
 		}
 		for i := range jobs {
-			enqueued = append(enqueued, l.enqueue(&jobs[i], now))
+			j := jobs[i].Clone()
+			enqueued = append(enqueued, l.enqueue(&j, now))
 		}
 		return nil
 	})

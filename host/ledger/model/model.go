@@ -72,7 +72,7 @@ func New(options ledger.Options) *Ledger { return NewStore().Open(options) }
 
 // Open opens the store. Jobs that ran are interrupted.
 func (s *Store) Open(options ledger.Options) *Ledger {
-	options = options.Filled()
+	options = options.Filled(s.latestID())
 	clock, _ := ledger.NewClock(options.Wall, s.latest)
 	l := &Ledger{wake: make(chan struct{}, 1), store: s, clock: clock, newID: options.NewID}
 	now := l.now()
@@ -82,6 +82,13 @@ func (s *Store) Open(options ledger.Options) *Ledger {
 		}
 	}
 	return l
+}
+
+func (s *Store) latestID() (latest ledger.ID) {
+	if n := len(s.jobs); n > 0 {
+		latest = s.jobs[n-1].ID
+	}
+	return latest
 }
 
 // Break makes every change fail with err, until it is nil again.

@@ -52,14 +52,24 @@ func (s *Store) prune(function string, status ledger.Status, keep ledger.Keep, n
 	return n
 }
 
-func (s *Store) pruneKeys(function string, now time.Time, budget int) (n int) {
+func (s *Store) pruneKeys(function string, now time.Time, budget int) int {
+	var expired []key
 	for k, h := range s.keys {
-		if n < budget && !h.expires.After(now) && (function == "" || function == k.function) {
-			delete(s.keys, k)
-			n++
+		if !h.expires.After(now) && (function == "" || function == k.function) {
+			expired = append(expired, k)
 		}
 	}
-	return n
+	slices.SortFunc(expired, func(a, b key) int {
+		return cmp.Or(
+			s.keys[a].expires.Compare(s.keys[b].expires),
+			cmp.Compare(a.kind, b.kind), cmp.Compare(a.function, b.function), cmp.Compare(a.value, b.value),
+		)
+	})
+	expired = expired[:min(budget, len(expired))]
+	for _, k := range expired {
+		delete(s.keys, k)
+	}
+	return len(expired)
 }
 
 // Settle removes or delays events.
