@@ -1,0 +1,40 @@
+package sqlite
+
+import (
+	"slices"
+
+	"github.com/cloche-run/cloche/host/ledger"
+)
+
+// Numbers of statuses in the file. Those up to maxWaiting wait, those from
+// minEnded on have ended, which indexes rely on.
+const (
+	queued = 1 + iota
+	scheduled
+	retrying
+	running
+	succeeded
+	dead
+	canceled
+
+	maxWaiting = retrying
+	minEnded   = succeeded
+)
+
+// number returns the number of a status; statusOf the status of a number.
+func number(s ledger.Status) int { return slices.Index(ledger.Statuses(), s) + 1 }
+
+func statusOf(n int) ledger.Status {
+	if all := ledger.Statuses(); n >= 1 && n <= len(all) {
+		return all[n-1]
+	}
+	return ""
+}
+
+// Totals: rows of counters without a function.
+const (
+	totalAccepted = 1 + iota
+	totalPruned
+	totalEvents
+	totalClock // the latest time known, in microseconds
+)
