@@ -3,6 +3,7 @@
 BIN         = bin/cloche
 MODULES     = . sdk/go examples/polyglot/src/go
 FUZZTIME    = 1m
+CRASH       = 200
 BENCH       = .
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -11,7 +12,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION = $(shell test -e .git && git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS = -s -w -X github.com/cloche-run/cloche/host/cli.version=$(VERSION)
 
-.PHONY: help demo test build examples guests bench fuzz corpus attack leak soak lint notices notices-check deps clean
+.PHONY: help demo test build examples guests bench fuzz crash corpus attack leak soak lint notices notices-check deps clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,9 @@ bench: guests ## Run the benchmarks; BENCH=REGEXP chooses some
 
 fuzz: ## Fuzz every target for FUZZTIME (1m) each
 	scripts/fuzz $(FUZZTIME)
+
+crash: ## Crash the ledger CRASH (200) times in each way; as root in all ways
+	scripts/crash $(CRASH)
 
 attack: ## Deploy and call every hostile module of host/attack_test.go
 	CLOCHE_ATTACK=all go test -count=1 -v -run '^TestAttacks$$' ./host

@@ -149,12 +149,8 @@ func (l *Ledger) regain() {
 	}
 }
 
-const (
-	// checkpointPages is how much of the log is copied into the file at a time.
-	checkpointPages = 1000
-	// walPages is how long the log may stay when nothing is to be done: 64 MiB.
-	walPages = (64 << 20) / 4096
-)
+// walPages is how long the log may stay: 64 MiB.
+const walPages = (64 << 20) / 4096
 
 // maintain copies the log into the file when nobody waits for the disk.
 func (l *Ledger) maintain() {
@@ -165,7 +161,7 @@ func (l *Ledger) maintain() {
 		return
 	}
 	length, pending, err := l.writer.walLength()
-	if l.judge(err) != nil || pending < checkpointPages {
+	if l.judge(err) != nil || pending < l.engine.checkpointPages {
 		return
 	}
 	mode := "PASSIVE"

@@ -23,10 +23,12 @@ type engine struct {
 	synchronous string
 	// reserveBytes is reserveBytes but in tests that have no time.
 	reserveBytes int64
+	// checkpointPages is how much of the log is copied into the file at a time.
+	checkpointPages int
 }
 
 func modernc() engine {
-	return engine{name: "sqlite", synchronous: "FULL", reserveBytes: reserveBytes, code: func(err error) (int, bool) {
+	return engine{name: "sqlite", synchronous: "FULL", reserveBytes: reserveBytes, checkpointPages: 1000, code: func(err error) (int, bool) {
 		var e *sqlite.Error
 		if errors.As(err, &e) {
 			return e.Code(), true

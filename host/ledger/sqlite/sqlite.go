@@ -165,8 +165,12 @@ func (l *Ledger) Close(context.Context) error {
 	l.closing.Do(func() {
 		l.queue.close()
 		<-l.ended
+		err = nil
+		if l.health.err() == nil {
+			err = l.judge(l.writer.checkpoint("TRUNCATE"))
+		}
 		l.health.close()
-		err = l.release()
+		err = errors.Join(err, l.release())
 	})
 	return err
 }

@@ -26,10 +26,10 @@ func (s store) Open(t testing.TB, o ledger.Options) ledger.Ledger {
 	return checked{l, t}
 }
 
-// quick is the engine of the product with a small reserve.
+// quick is the engine of the product with a small reserve and many checkpoints.
 func quick() engine {
 	e := modernc()
-	e.reserveBytes = 4096
+	e.reserveBytes, e.checkpointPages = 4096, 20
 	return e
 }
 

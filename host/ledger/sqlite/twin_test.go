@@ -14,7 +14,7 @@ import (
 // twin is another driver for SQLite. Its disk is a Go interface, which faulty.go
 // uses; that it passes the same tests shows that it is a fair substitute.
 func twin() engine {
-	return engine{name: "sqlite3", synchronous: "FULL", reserveBytes: 4096, code: func(err error) (int, bool) {
+	return engine{name: "sqlite3", synchronous: "FULL", reserveBytes: 4096, checkpointPages: 20, code: func(err error) (int, bool) {
 		var e *sqlite3.Error
 		if errors.As(err, &e) {
 			return int(e.ExtendedCode()), true
