@@ -24,7 +24,12 @@ const (
 	MemoryPages = 16384
 	// StackBytes is the default limit of nested calls: 16 MiB.
 	StackBytes = 16 << 20
-	// Timeout and BackgroundTimeout are the default deadlines.
+	// Timeout, BackgroundTimeout and ScheduledTimeout are the default deadlines.
 	Timeout           = 10 * time.Second
 	BackgroundTimeout = 15 * time.Minute
+	ScheduledTimeout  = 30 * time.Second
+
+	// ChainDepth is how deep calls and jobs may follow from one another: what a
+	// client or a schedule starts has depth 0, what that starts 1.
+	ChainDepth = 16
 )

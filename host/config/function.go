@@ -40,6 +40,7 @@ const (
 
 	// DefaultQueue is how many requests of a function wait for their turn. With
 	// MinQueue none does: at the limit of concurrency the answer is 429 at once.
+	// Of a function that runs as jobs, it is how many jobs may be open.
 	DefaultQueue = 256
 	MinQueue     = 0
 	MaxQueue     = 65_536
@@ -62,10 +63,12 @@ type Function struct {
 	Fuel uint64
 	// Concurrency is how many invocations run at once.
 	Concurrency int
-	// Queue is how many more may wait.
+	// Queue is how many more may wait: requests or, if IsJob, jobs.
 	Queue int
 	// Background functions are answered 202 and run as jobs.
 	Background bool
+	// Job is about those that run as jobs.
+	Job Job
 	// Protocol is abi.ProtocolEvent or abi.ProtocolCGI.
 	Protocol string
 	// Isolation is abi.IsolationSnapshot, IsolationFresh or IsolationReuse.
@@ -78,8 +81,12 @@ type Function struct {
 	Env []string
 }
 
+// IsJob reports whether requests for the function become jobs.
+func (f *Function) IsJob() bool { return f.Background || !f.Job.Schedule.IsZero() }
+
 // Defaults is a function about which netlify.toml says nothing. One in the
-// background has abi.BackgroundTimeout instead.
+// background has abi.BackgroundTimeout, one with a schedule abi.ScheduledTimeout,
+// both DefaultBacklog.
 func Defaults() Function {
 	return Function{
 		Timeout:     abi.Timeout,
@@ -87,6 +94,7 @@ func Defaults() Function {
 		TmpBytes:    DefaultTmpBytes,
 		Concurrency: DefaultConcurrency,
 		Queue:       DefaultQueue,
+		Job:         defaultJob(),
 		Protocol:    abi.ProtocolEvent,
 		Isolation:   abi.IsolationSnapshot,
 	}
@@ -111,8 +119,12 @@ func (s settings) function(name string) Function {
 	f := Defaults()
 	f.Background = strings.HasSuffix(name, BackgroundSuffix)
 	set(&f.Background, s.background)
-	if f.Background {
-		f.Timeout = abi.BackgroundTimeout
+	f.Job = s.jobSettings.job()
+	switch {
+	case f.Background:
+		f.Timeout, f.Queue = abi.BackgroundTimeout, DefaultBacklog
+	case f.IsJob():
+		f.Timeout, f.Queue = abi.ScheduledTimeout, DefaultBacklog
 	}
 	set(&f.Timeout, s.timeout)
 	set(&f.MemoryBytes, s.memoryBytes)
@@ -142,6 +154,8 @@ type settings struct {
 	env         []string
 
 	includedFiles []string
+
+	jobSettings
 }
 
 // settings reads the keys of one rule.
@@ -159,6 +173,8 @@ func (t table) settings() settings {
 		env:         t.names("env"),
 
 		includedFiles: t.strings("included_files"),
+
+		jobSettings: t.jobSettings(),
 	}
 }
 
@@ -173,6 +189,7 @@ func (s *settings) override(o settings) {
 	replace(&s.background, o.background)
 	replace(&s.protocol, o.protocol)
 	replace(&s.isolation, o.isolation)
+	s.jobSettings.override(o.jobSettings)
 	s.includedFiles = append(s.includedFiles, o.includedFiles...)
 	if o.env != nil {
 		joined := append(append([]string{}, s.env...), o.env...)

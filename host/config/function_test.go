@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/cloche-run/cloche/host/config"
+	"github.com/cloche-run/cloche/host/cron"
 )
 
 func TestAFunctionHasDefaults(t *testing.T) {
 	c := load(t, "", "")
 	want := config.Function{
 		Timeout: 10 * time.Second, MemoryBytes: 1 << 30, TmpBytes: 64 << 20, Concurrency: 64, Queue: 256, Protocol: "event", Isolation: "snapshot",
+		Job: config.Job{Retries: []time.Duration{time.Minute, 2 * time.Minute}, MaxAge: 6 * time.Hour, Idempotency: 24 * time.Hour},
 	}
 	if got := c.Function("hello"); !reflect.DeepEqual(got, want) {
 		t.Errorf("hello: got %+v, want %+v", got, want)
@@ -21,7 +23,7 @@ func TestAFunctionHasDefaults(t *testing.T) {
 	if got := config.Defaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Defaults: got %+v, want %+v", got, want)
 	}
-	want.Background, want.Timeout = true, 15*time.Minute
+	want.Background, want.Timeout, want.Queue = true, 15*time.Minute, 10_000
 	if got := c.Function("hello-background"); !reflect.DeepEqual(got, want) {
 		t.Errorf("hello-background: got %+v, want %+v", got, want)
 	}
@@ -40,10 +42,25 @@ background = true
 protocol = "cgi"
 isolation = "fresh"
 env = ["B", "A", "B"]
+retries = [1, "2s", "0s"]
+retry_jitter = 0.5
+max_age = "10m"
+idempotency = "1h"
+schedule = "@daily"
+on_success = "done"
+on_failure = "alarm"
 `, "")
+	daily, err := cron.Parse("@daily")
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := config.Function{
 		Timeout: 90 * time.Second, MemoryBytes: 64 << 10, Fuel: 5, Concurrency: 2, Queue: 0,
 		Background: true, Protocol: "cgi", Isolation: "fresh", Env: []string{"A", "B"},
+		Job: config.Job{
+			Retries: []time.Duration{time.Second, 2 * time.Second, 0}, RetryJitter: 0.5, MaxAge: 10 * time.Minute,
+			Idempotency: time.Hour, Schedule: daily, OnSuccess: "done", OnFailure: "alarm",
+		},
 	}
 	if got := c.Function("hello"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
