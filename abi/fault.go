@@ -24,6 +24,7 @@ const (
 	FaultVersion          Fault = "http_version"
 	FaultChainTooDeep     Fault = "chain_too_deep"
 	FaultNotReady         Fault = "not_ready"
+	FaultLedger           Fault = "ledger_unavailable"
 	FaultHostBusy         Fault = "host_busy"
 	FaultFunctionBusy     Fault = "function_busy"
 	FaultClientBusy       Fault = "client_busy"
@@ -50,7 +51,7 @@ func Faults() []Fault {
 	return []Fault{
 		FaultBadRequest, FaultBadName, FaultForbidden, FaultUnknownFunction, FaultMethod, FaultSlowRequest,
 		FaultBodyTooLarge, FaultURITooLong, FaultExpectation, FaultMisdirected, FaultHeadersTooLarge,
-		FaultTransferCoding, FaultVersion, FaultChainTooDeep, FaultNotReady, FaultHostBusy, FaultFunctionBusy,
+		FaultTransferCoding, FaultVersion, FaultChainTooDeep, FaultNotReady, FaultLedger, FaultHostBusy, FaultFunctionBusy,
 		FaultClientBusy, FaultFunctionNotReady,
 		FaultDeadline, FaultFuel, FaultTrap, FaultStack, FaultExit, FaultBadResponse, FaultResponseTooLarge, FaultCanceled,
 		FaultInternal,

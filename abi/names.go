@@ -74,6 +74,20 @@ const (
 	HeaderSiteID       = "x-nf-site-id"
 )
 
+// Headers that the host sets on requests that are jobs, and what a 202 says.
+const (
+	// HeaderJob is the id of the job, the same in every attempt.
+	HeaderJob = "x-cloche-job"
+	// HeaderAttempt counts from 1. An attempt that the host broke off is made again
+	// under its number.
+	HeaderAttempt = "x-cloche-attempt"
+	// HeaderDepth is how many calls and jobs led to this one: 0 for what a client
+	// or a schedule started.
+	HeaderDepth = "x-cloche-depth"
+	// HeaderEvent is "schedule" in what a schedule started.
+	HeaderEvent = "x-nf-event"
+)
+
 // HeaderFuel is set on a response, in dev: what the invocation cost.
 const HeaderFuel = "x-cloche-fuel"
 

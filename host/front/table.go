@@ -63,6 +63,8 @@ func rowOf(fault abi.Fault) (row, bool) {
 		return row{502, "Function.ResponseSizeTooLarge", false}, true
 	case abi.FaultNotReady:
 		return row{503, "Host.NotReady", true}, true
+	case abi.FaultLedger:
+		return row{503, "Host.LedgerUnavailable", true}, true
 	case abi.FaultHostBusy:
 		return row{503, "Host.Busy", true}, true
 	case abi.FaultCanceled:
