@@ -40,6 +40,7 @@ var rooms = map[string]string{
 	"host/config": "abi host/cron",
 	"host/cron":   "",
 	"host/front":  "abi",
+	"host/jobs":   "abi host/cron host/ledger",
 	"host/ledger": "abi",
 	"host/logs":   "abi",
 	"host/route":  "",
