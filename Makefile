@@ -1,7 +1,7 @@
 # What can be made: `make help`. Two targets set everything up: demo and test.
 
 BIN         = bin/cloche
-MODULES     = . sdk/go examples/polyglot/src/go
+MODULES     = . sdk/go examples/polyglot/src/go examples/hello-background/src
 FUZZTIME    = 1m
 CRASH       = 200
 BENCH       = .

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the guests of examples/polyglot.
+# Builds the guests of examples/polyglot and examples/hello-background.
 #
 #   examples/build.sh go         the Go guests that are missing or older than their
 #                                sources; needs Go and no network
@@ -35,16 +35,26 @@ main() {
 build_go() {
 	need go "install Go 1.26 or newer"
 	for name in hello echo cgi; do
-		guest=$out/$name.wasm
-		[ -z "$(newer "$guest" "$site/src/go" "$here/../sdk/go")" ] && continue
 		mode=exe
 		[ $name = hello ] && mode=c-shared
-		# No workspace, no vendor folder, no version control: nothing of the
-		# folder above has a say.
-		(cd "$site/src/go" && GOOS=wasip1 GOARCH=wasm GOWORK=off GOFLAGS='' go build \
-			-buildmode=$mode -buildvcs=false -trimpath -ldflags='-s -w -buildid=' -o "$guest.new" ./$name)
-		done_with "$guest"
+		go_guest "$out/$name.wasm" "$site/src/go" $name $mode "$here/../sdk/go"
 	done
+	for name in hello hello-background; do
+		go_guest "$here/hello-background/netlify/functions/$name.wasm" "$here/hello-background/src" $name exe
+	done
+}
+
+# go_guest FILE MODULE PACKAGE BUILDMODE [SOURCES...] builds one if it is stale.
+go_guest() {
+	guest=$1 module=$2 package=$3 mode=$4
+	shift 4
+	[ -z "$(newer "$guest" "$module" "$@")" ] && return
+	mkdir -p "$(dirname "$guest")"
+	# No workspace, no vendor folder, no version control: nothing of the folder
+	# above has a say.
+	(cd "$module" && GOOS=wasip1 GOARCH=wasm GOWORK=off GOFLAGS='' go build \
+		-buildmode=$mode -buildvcs=false -trimpath -ldflags='-s -w -buildid=' -o "$guest.new" "./$package")
+	done_with "$guest"
 }
 
 build_c() {

@@ -1,0 +1,3 @@
+module hello-background
+
+go 1.26
