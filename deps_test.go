@@ -34,7 +34,7 @@ var rooms = map[string]string{
 	"runtime/wasi":    "abi runtime/limits runtime/wasm",
 	"runtime/wasm":    "abi runtime/limits",
 
-	"host":        "abi runtime runtime/limits host/admin host/config host/front host/logs host/route host/usage",
+	"host":        "abi runtime runtime/limits host/admin host/config host/front host/jobs host/ledger host/ledger/sqlite host/logs host/route host/usage",
 	"host/admin":  "abi host/logs host/usage",
 	"host/cli":    "abi host host/admin host/config host/logs",
 	"host/config": "abi host/cron",

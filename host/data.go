@@ -12,7 +12,7 @@ import (
 // dataVersion is the layout of the data directory: its file "version" says it.
 const dataVersion = "1"
 
-// dataDir is the directory of everything that outlives the process: cache/,
+// dataDir is the directory of everything that outlives the process: ledger.db, cache/,
 // logs/, usage.json, admin.token. One server at a time holds it.
 type dataDir struct {
 	path string

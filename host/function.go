@@ -16,6 +16,7 @@ import (
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/admin"
 	"github.com/cloche-run/cloche/host/config"
+	"github.com/cloche-run/cloche/host/jobs"
 	"github.com/cloche-run/cloche/runtime"
 )
 
@@ -62,7 +63,7 @@ func (h *Host) load(ctx context.Context, site *os.Root, base string, src source,
 	case f.loaded == nil && err == nil: // unchanged
 		old.stale.Store(nil)
 		return old
-	case err != nil && old != nil && old.loaded != nil && !settings.Background:
+	case err != nil && old != nil && old.loaded != nil:
 		reason := err.Error()
 		old.stale.Store(&reason)
 		h.log.Error("function not reloaded, its last version stays", "function", f.name, "error", err.Error())
@@ -78,10 +79,6 @@ func (h *Host) load(ctx context.Context, site *os.Root, base string, src source,
 func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base string, old *function) error {
 	if f.problem != "" {
 		return fmt.Errorf("%s", f.problem)
-	}
-	if f.settings.Background {
-		return fmt.Errorf("background functions need the job ledger, which this version does not have: " +
-			"rename the function or set background = false to call it synchronously")
 	}
 	module, err := readModule(site, f.file)
 	if err != nil {
@@ -177,6 +174,14 @@ func (f *function) release(ctx context.Context) {
 	}
 }
 
+// ready is nil if the function can be called.
+func (f *function) ready() error {
+	if f.loaded != nil {
+		return nil
+	}
+	return &abi.Error{What: abi.FaultFunctionNotReady, Message: "function " + f.name + " could not be loaded", Detail: f.broken.Error()}
+}
+
 // kind is how the function is called, "" if it is not loaded.
 func (f *function) kind() string {
 	if f.loaded == nil {
@@ -185,14 +190,18 @@ func (f *function) kind() string {
 	return f.loaded.Kind()
 }
 
-// guestLog returns what takes the lines a function logs.
+// guestLog returns what takes the lines a function logs: the log, and the job if
+// one runs.
 func (h *Host) guestLog(name string) func(*abi.Request, []byte) {
 	return func(req *abi.Request, line []byte) {
-		var request string // "" while the guest gets ready
-		if req != nil {
-			request = req.ID
+		attrs := []slog.Attr{slog.String("function", name), slog.String("request", ""), slog.String("stream", "stderr")}
+		if req != nil { // else the guest gets ready
+			attrs[1] = slog.String("request", req.ID)
+			if a, ok := h.attempts.Load(req); ok {
+				a.(*jobs.Attempt).Log(line)
+				attrs = append(attrs, slog.String("job", req.Header.Get(abi.HeaderJob)))
+			}
 		}
-		h.log.LogAttrs(context.Background(), slog.LevelInfo, string(line),
-			slog.String("function", name), slog.String("request", request), slog.String("stream", "stderr"))
+		h.log.LogAttrs(context.Background(), slog.LevelInfo, string(line), attrs...)
 	}
 }

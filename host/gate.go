@@ -27,6 +27,9 @@ func (g *gate) enter(ctx context.Context, patience time.Duration) error {
 		return nil
 	default:
 	}
+	if patience <= 0 {
+		return g.full
+	}
 	defer g.waiting.Add(-1)
 	if g.waiting.Add(1) > g.queue {
 		return g.full

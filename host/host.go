@@ -18,6 +18,8 @@ import (
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/admin"
 	"github.com/cloche-run/cloche/host/front"
+	"github.com/cloche-run/cloche/host/jobs"
+	"github.com/cloche-run/cloche/host/ledger"
 	"github.com/cloche-run/cloche/host/logs"
 	"github.com/cloche-run/cloche/host/usage"
 	"github.com/cloche-run/cloche/runtime"
@@ -30,6 +32,9 @@ const (
 	DefaultDrain       = 10 * time.Second
 	DefaultAddr        = "127.0.0.1:8888"
 	DefaultAdmin       = "127.0.0.1:8889"
+	// DefaultJobConcurrency and DefaultJobBytes are those of host/jobs.
+	DefaultJobConcurrency = jobs.DefaultConcurrency
+	DefaultJobBytes       = jobs.DefaultOpenBytes
 )
 
 // Options say which site is served and how. Zero values are defaults.
@@ -51,12 +56,19 @@ type Options struct {
 	// Concurrency and Queue bound the invocations of all functions together; a
 	// negative Queue is none.
 	Concurrency, Queue int
+	// JobConcurrency is how many jobs run at once, besides invocations; JobBytes is
+	// what jobs that have not ended may take on disk.
+	JobConcurrency int
+	JobBytes       int64
+	// TimeScale divides the waits between the attempts of a job; 0 is 1.
+	TimeScale float64
 	// Compiler is the command that compiles modules apart: one that calls Compile.
 	// Without it this process does.
 	Compiler []string
 	// LogBytes bounds the log in Data.
 	LogBytes int64
-	// Drain is how long running requests may take at shutdown; negative is not at all.
+	// Drain is how long running requests and jobs may take at shutdown; negative is
+	// not at all. Jobs that take longer are run again at the next start.
 	Drain time.Duration
 	// Front is the public listener's part: hosts, proxies, connections.
 	Front front.Config
@@ -79,6 +91,12 @@ type Host struct {
 	admin   *admin.Server
 	engine  *runtime.Engine
 	gate    *gate
+
+	ledger     ledger.Ledger
+	queue      *jobs.Queue
+	dispatcher *jobs.Dispatcher
+	jobMetrics *admin.JobMetrics
+	attempts   sync.Map // *abi.Request of a job that runs -> *jobs.Attempt
 
 	site      atomic.Pointer[site]
 	reloading sync.Mutex
@@ -122,6 +140,9 @@ func (h *Host) open(ctx context.Context) (err error) {
 		Message: fmt.Sprintf("the host is at its limit of %d invocations and %d waiting", o.Concurrency, o.Queue),
 	})
 	h.metrics = admin.NewMetrics(o.Version, h.engine.MemoryUsed, o.MemoryBudget)
+	if err = h.openJobs(ctx); err != nil {
+		return err
+	}
 	if h.admin, err = h.newAdmin(); err != nil {
 		return err
 	}
@@ -172,6 +193,7 @@ func (h *Host) Run(ctx context.Context, public, private net.Listener, reload <-c
 	inner.start(func(ctx context.Context) error { return h.admin.Serve(ctx, private) })
 	outer := newGroup(ctx)
 	outer.start(func(ctx context.Context) error { return h.newFront().Serve(ctx, public) })
+	outer.start(h.dispatcher.Run)
 	outer.start(func(ctx context.Context) error { return h.reloads(ctx, reload) })
 	outer.start(h.warm)
 	if h.options.Dev {
@@ -197,6 +219,9 @@ func (h *Host) Close() error {
 	var errs []error
 	if s := h.site.Swap(nil); s != nil {
 		s.release()
+	}
+	if h.ledger != nil {
+		errs = append(errs, h.ledger.Close(ctx))
 	}
 	if h.engine != nil {
 		errs = append(errs, h.engine.Close(ctx))

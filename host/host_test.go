@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -18,14 +19,39 @@ import (
 	"github.com/cloche-run/cloche/host/logs"
 )
 
-const compileArgument = "compile-apart"
+const (
+	compileArgument = "compile-apart"
+	serveArgument   = "serve-apart"
+)
 
-// TestMain makes the test binary a compiler when it is run as one.
+// TestMain makes the test binary a compiler or a server when it is run as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == compileArgument {
 		os.Exit(host.Compile(context.Background()))
 	}
+	if len(os.Args) == 3 && os.Args[1] == serveArgument {
+		os.Exit(serveUntilKilled(os.Args[2]))
+	}
 	os.Exit(m.Run())
+}
+
+// serveUntilKilled serves a site and prints its two addresses.
+func serveUntilKilled(dir string) int {
+	ctx := context.Background()
+	h, err := host.Open(ctx, host.Options{Dir: dir})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	public, err := net.Listen("tcp", "127.0.0.1:0")
+	private, err2 := net.Listen("tcp", "127.0.0.1:0")
+	if err := errors.Join(err, err2); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Printf("http://%s http://%s\n", public.Addr(), private.Addr())
+	fmt.Fprintln(os.Stderr, h.Run(ctx, public, private, nil))
+	return 1
 }
 
 // site is a site directory that a test fills.
@@ -173,7 +199,6 @@ func TestAFunctionThatCannotBeLoadedDoesNotStopTheOthers(t *testing.T) {
 	s.function("hello", tck.Guest)
 	s.function("garbage", []byte("hello, world"))
 	s.function("component", []byte("\x00asm\x0d\x00\x01\x00"))
-	s.function("later-background", tck.Guest)
 	s.write("netlify/functions/script.js", "exports.handler = async () => ({statusCode: 200})")
 	if err := os.Symlink("/etc/passwd", filepath.Join(s.dir, "netlify/functions/link.wasm")); err != nil {
 		t.Fatal(err)
@@ -185,7 +210,7 @@ func TestAFunctionThatCannotBeLoadedDoesNotStopTheOthers(t *testing.T) {
 		}
 		for name, why := range map[string]string{
 			"garbage": "not a WebAssembly module", "component": "preview 2", "script": "JavaScript",
-			"later-background": "ledger", "link": "cannot read it",
+			"link": "cannot read it",
 		} {
 			status, body := v.mustGet(name, "event")
 			if status != 502 || strings.Contains(body, why) != dev {
@@ -208,6 +233,7 @@ func TestOpenSaysWhatIsWrongWithASite(t *testing.T) {
 		"a broken toml":             {func(s site) { s.write("netlify.toml", "[functions\n") }, "netlify.toml:2"},
 		"an unknown key":            {func(s site) { s.write("netlify.toml", "[functions]\ntimout = 5\n") }, `did you mean "timeout"`},
 		"data of another version":   {func(s site) { s.write(".cloche/version", "99\n") }, "version"},
+		"a ledger that is none":     {func(s site) { s.write(".cloche/ledger.db", strings.Repeat("no database ", 1000)) }, "ledger"},
 		"a data directory is taken": {func(s site) { s.write(".cloche", "a file") }, "choose another"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/host/jobs"
 	"github.com/cloche-run/cloche/host/route"
 )
 
 // Invoke answers one request: it finds the function that the path names in the
-// current site and runs it. An error knows its abi.Fault.
+// current site and runs it, or makes a job of the request. An error knows its
+// abi.Fault.
 func (h *Host) Invoke(ctx context.Context, req *abi.Request, resp *abi.Response) error {
 	s, err := h.acquire()
 	if err != nil {
@@ -23,6 +25,15 @@ func (h *Host) Invoke(ctx context.Context, req *abi.Request, resp *abi.Response)
 	if err != nil {
 		h.refused(req, err)
 		return err
+	}
+	switch {
+	case depthOf(req) > abi.ChainDepth:
+		h.refused(req, errTooDeep)
+		return errTooDeep
+	case !f.settings.Job.Schedule.IsZero():
+		return h.byURL(ctx, f, req, resp)
+	case f.settings.Background:
+		return h.accept(ctx, f, req, resp, jobs.OriginHTTP)
 	}
 	_, err = h.run(ctx, f, req, resp)
 	return err
@@ -65,8 +76,8 @@ func (h *Host) sign(r *record) {
 
 func (r *record) invoke(ctx context.Context) error {
 	f := r.function
-	if f.loaded == nil {
-		return &abi.Error{What: abi.FaultFunctionNotReady, Message: "function " + f.name + " could not be loaded", Detail: f.broken.Error()}
+	if err := f.ready(); err != nil {
+		return err
 	}
 	if reason := f.unready.Load(); reason != nil {
 		return &abi.Error{What: abi.FaultFunctionNotReady, Message: "function " + f.name + " does not get ready", Detail: *reason}
@@ -85,7 +96,8 @@ func (r *record) invoke(ctx context.Context) error {
 }
 
 // wait passes the function's gate and the host's, with as much patience for both
-// together as the function has time.
+// together as the function has time. A function that was called by another has
+// none: the slot it would wait for may be the caller's.
 func (r *record) wait(ctx context.Context) error {
 	f := r.function
 	f.metrics.Queued(1)
@@ -93,10 +105,14 @@ func (r *record) wait(ctx context.Context) error {
 		f.metrics.Queued(-1)
 		r.queue = time.Since(r.began)
 	}()
-	if err := f.gate.enter(ctx, f.settings.Timeout); err != nil {
+	patience := f.settings.Timeout
+	if depthOf(r.request) > 0 {
+		patience = 0
+	}
+	if err := f.gate.enter(ctx, patience); err != nil {
 		return err
 	}
-	if err := r.host.gate.enter(ctx, f.settings.Timeout-time.Since(r.began)); err != nil {
+	if err := r.host.gate.enter(ctx, patience-time.Since(r.began)); err != nil {
 		f.gate.leave()
 		return err
 	}

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/admin"
 	"github.com/cloche-run/cloche/host/front"
+	"github.com/cloche-run/cloche/host/jobs"
 	"github.com/cloche-run/cloche/host/logs"
 )
 
@@ -18,7 +20,7 @@ type private struct{ *Host }
 func (h *Host) newAdmin() (*admin.Server, error) {
 	return admin.New(admin.Config{
 		Data: h.options.Data, Hosts: h.options.AdminHosts,
-		Functions: private{h}, Invoker: private{h}, Ready: private{h},
+		Functions: private{h}, Invoker: private{h}, Ready: private{h}, Jobs: private{h},
 		Counters: h.usage, Logs: h.logs, Metrics: h.metrics, Log: h.log,
 	})
 }
@@ -42,8 +44,9 @@ func (f *function) describe() admin.Function {
 		Name: f.name, Kind: f.kind(), Bytes: int64(f.bytes), Route: abi.FunctionPath + f.name,
 		Timeout: admin.Millis(f.settings.Timeout), MemoryBytes: f.settings.MemoryBytes,
 		Concurrency: f.settings.Concurrency, Queue: f.settings.Queue, Background: f.settings.Background,
-		State: admin.StateReady,
+		Schedule: f.settings.Job.Schedule.String(), State: admin.StateReady,
 	}
+	d.NextRun, _ = f.settings.Job.Schedule.Next(time.Now())
 	if f.broken != nil {
 		d.State, d.Error = admin.StateFailed, f.broken.Error()
 	} else if stale := f.stale.Load(); stale != nil {
@@ -65,8 +68,12 @@ func (p private) Unready() (reasons []string) {
 	return append(reasons, "no function is loaded")
 }
 
-// Invoke implements admin.Invoker.
+// Invoke implements admin.Invoker. A background function gets a job.
 func (p private) Invoke(ctx context.Context, name string, call admin.Call) (admin.Answer, error) {
+	return p.invoke(ctx, name, call, true)
+}
+
+func (p private) invoke(ctx context.Context, name string, call admin.Call, asJob bool) (admin.Answer, error) {
 	s, err := p.acquire()
 	if err != nil {
 		return admin.Answer{}, err
@@ -81,6 +88,13 @@ func (p private) Invoke(ctx context.Context, name string, call admin.Call) (admi
 	}
 	body := &abi.Buffer{Limit: abi.ResponseBodyBytes}
 	req, resp := requestOf(call), &abi.Response{Body: body}
+	switch {
+	case call.Scheduled:
+		req = jobs.ScheduledRequest(req, f.settings.Job.Schedule, time.Now())
+	case f.settings.Background && asJob:
+		err := p.accept(ctx, f, req, resp, jobs.OriginAdmin)
+		return admin.Answer{Status: resp.Status, Header: resp.Header}, err
+	}
 	r, err := p.run(ctx, f, req, resp)
 	answer := admin.Answer{Usage: r.took(), Logs: p.logged(&r)}
 	if err == nil {
@@ -89,15 +103,18 @@ func (p private) Invoke(ctx context.Context, name string, call admin.Call) (admi
 	return answer, err
 }
 
-// InvokeFunction calls one function of the site without a listener.
+// InvokeFunction calls one function of the site without a listener. It calls those
+// in the background too: nobody would run their job.
 func (h *Host) InvokeFunction(ctx context.Context, name string, call admin.Call) (admin.Answer, error) {
-	return private{h}.Invoke(ctx, name, call)
+	return private{h}.invoke(ctx, name, call, false)
 }
 
 // Functions lists the site's functions, with what they took this month.
 func (h *Host) Functions() []admin.Function {
 	list, counters := private{h}.List(), h.usage.Snapshot()
+	_, paused, _ := private{h}.Counts(context.Background()) // a ledger in trouble pauses nobody
 	for i := range list {
+		list[i].Paused = slices.Contains(paused, list[i].Name)
 		list[i].Usage = admin.TookOf(counters.ThisMonth(list[i].Name))
 	}
 	return list

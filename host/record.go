@@ -22,7 +22,8 @@ type record struct {
 
 	began time.Time
 	queue time.Duration
-	ran   bool // the guest was called
+	ran   bool   // the guest was called
+	job   string // that the request became, if it did
 	usage runtime.Usage
 }
 
@@ -35,7 +36,7 @@ func (r *record) done(ctx context.Context, err error) {
 	if status >= 500 {
 		level = slog.LevelError
 	}
-	attrs := [9]slog.Attr{
+	attrs := [10]slog.Attr{
 		slog.String("function", r.function.name),
 		slog.String("request", r.request.ID),
 		slog.String("method", r.request.Method),
@@ -50,8 +51,14 @@ func (r *record) done(ctx context.Context, err error) {
 		attrs[n] = slog.String("error", describe(err))
 		n++
 	}
+	if r.job != "" {
+		attrs[n] = slog.String("job", r.job)
+		n++
+	}
 	r.host.log.LogAttrs(ctx, level, "request", attrs[:n]...)
-	r.count(err)
+	if r.job == "" {
+		r.count(err)
+	}
 }
 
 // count adds the invocation to the metrics and, if the guest was called, to the bill.

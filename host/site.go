@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/config"
+	"github.com/cloche-run/cloche/host/jobs"
 )
 
 // site is the functions of one netlify.toml as they stood at one moment. It is
@@ -20,7 +21,8 @@ import (
 type site struct {
 	config    *config.Config
 	functions map[string]*function
-	misnamed  map[string]string // name to file of what cannot be served
+	policies  map[string]jobs.Policy // of the jobs of each
+	misnamed  map[string]string      // name to file of what cannot be served
 
 	// users is 1 while the site is current, plus 1 for each invocation.
 	users atomic.Int64
@@ -55,7 +57,7 @@ func (h *Host) openSite(ctx context.Context, old *site) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{config: cfg, misnamed: map[string]string{}, functions: make(map[string]*function, len(sources))}
+	s := &site{config: cfg, misnamed: map[string]string{}, functions: make(map[string]*function, len(sources)), policies: make(map[string]jobs.Policy, len(sources))}
 	for _, m := range misnamed {
 		s.misnamed[m.name] = m.file
 	}
@@ -83,6 +85,7 @@ func (s *site) loadAll(ctx context.Context, h *Host, root *os.Root, sources []so
 	for _, f := range loaded {
 		f.retain()
 		s.functions[f.name] = f
+		s.policies[f.name] = policyOf(f.settings)
 	}
 }
 
@@ -151,6 +154,7 @@ func (h *Host) Reload(ctx context.Context) error {
 	default:
 	}
 	h.metrics.Retain(slices.Collect(maps.Keys(next.functions)))
+	h.dispatcher.Changed()
 	if old != nil {
 		old.release()
 	}
@@ -162,6 +166,13 @@ func (h *Host) report(s *site) {
 	warnings := append(s.config.Unmatched(slices.Collect(maps.Keys(s.functions))), s.config.Warnings...)
 	for _, w := range warnings {
 		h.log.Warn("netlify.toml", "line", w.Line, "key", w.Key, "error", w.Message)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
+		for _, to := range []string{s.policies[name].OnSuccess, s.policies[name].OnFailure} {
+			if to != "" && s.functions[to] == nil {
+				h.log.Warn("nobody to tell how jobs end", "function", name, "error", fmt.Sprintf("on_success and on_failure name functions of the site, %q is none", to))
+			}
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.misnamed)) {
 		h.log.Warn("not a function name", "file", s.misnamed[name],

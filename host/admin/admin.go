@@ -6,6 +6,12 @@
 //	GET  /metrics                      Prometheus, see Metrics
 //	GET  /api/functions                {"functions":[Function...]}
 //	POST /api/functions/{name}/invoke  Call -> Answer
+//	POST /api/functions/{name}/pause   and resume: {"function","paused"}
+//	GET  /api/jobs                     JobPage; ?function= &status= &limit= &cursor=
+//	GET  /api/jobs/{id}                JobDetail
+//	POST /api/jobs/{id}/cancel         Job
+//	POST /api/jobs/{id}/replay         {"id"}
+//	POST /api/jobs/purge               JobPurge -> {"purged"}
 //	GET  /api/stats                    Stats
 //	GET  /api/logs                     logs.Record a line; ?function= &request= &level= &since= &limit= &follow=1
 //
@@ -90,6 +96,7 @@ type Config struct {
 	Functions Functions
 	Invoker   Invoker
 	Ready     Readiness
+	Jobs      Jobs
 	Counters  Counters
 	Logs      Log
 	Metrics   *Metrics
@@ -122,7 +129,7 @@ type timeouts struct {
 // New makes a Server, and the token on the first start.
 func New(config Config) (*Server, error) {
 	c := config
-	if c.Functions == nil || c.Invoker == nil || c.Ready == nil || c.Counters == nil || c.Logs == nil || c.Metrics == nil {
+	if c.Functions == nil || c.Invoker == nil || c.Ready == nil || c.Jobs == nil || c.Counters == nil || c.Logs == nil || c.Metrics == nil {
 		return nil, errors.New("admin: incomplete Config")
 	}
 	if c.Log == nil {
@@ -215,6 +222,13 @@ func (s *Server) handler(stopping context.Context, addr net.Addr) http.Handler {
 		"/metrics":                     only(http.MethodGet, s.config.Metrics.handler(s.config.Log).ServeHTTP),
 		"/api/functions":               only(http.MethodGet, s.functions),
 		"/api/functions/{name}/invoke": only(http.MethodPost, s.invoke),
+		"/api/functions/{name}/pause":  only(http.MethodPost, s.setPaused(true)),
+		"/api/functions/{name}/resume": only(http.MethodPost, s.setPaused(false)),
+		"/api/jobs":                    only(http.MethodGet, s.listJobs),
+		"/api/jobs/{id}":               only(http.MethodGet, s.showJob),
+		"/api/jobs/{id}/cancel":        only(http.MethodPost, s.cancelJob),
+		"/api/jobs/{id}/replay":        only(http.MethodPost, s.replayJob),
+		"/api/jobs/purge":              only(http.MethodPost, s.purgeJobs),
 		"/api/stats":                   only(http.MethodGet, s.stats),
 		"/api/logs": only(http.MethodGet, func(w http.ResponseWriter, r *http.Request) {
 			s.logs(stopping, w, r)

@@ -51,6 +51,7 @@ func (f *fakeSite) Unready() []string {
 type host struct {
 	*Server
 	site  *fakeSite
+	jobs  *fakeJobs
 	log   *logs.Store
 	usage *usage.Store
 	data  string
@@ -61,7 +62,7 @@ type host struct {
 // start serves on listen until the test ends.
 func start(t *testing.T, listen string, change ...func(*Server)) *host {
 	t.Helper()
-	h := &host{site: new(fakeSite), data: t.TempDir()}
+	h := &host{site: new(fakeSite), jobs: newFakeJobs(), data: t.TempDir()}
 	var err error
 	if h.log, err = logs.Open(h.data, 0); err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func start(t *testing.T, listen string, change ...func(*Server)) *host {
 		t.Fatal(err)
 	}
 	h.Server, err = New(Config{
-		Data: h.data, Hosts: []string{"Cloche.Internal"}, Functions: h.site, Invoker: h.site, Ready: h.site,
+		Data: h.data, Hosts: []string{"Cloche.Internal"}, Functions: h.site, Invoker: h.site, Ready: h.site, Jobs: h.jobs,
 		Counters: h.usage, Logs: h.log, Metrics: NewMetrics("v1", func() int64 { return 100 }, 200),
 	})
 	if err != nil {
@@ -264,8 +265,10 @@ func TestMethodsAndPathsThatAreNotThere(t *testing.T) {
 		{"GET", "/api/functions/hello/invoke", 405, "POST"},
 		{"HEAD", "/api/stats", 200, ""},
 		{"HEAD", "/api/logs?follow=1", 200, ""},
-		{"POST", "/api/functions/hello/pause", 404, ""},
-		{"GET", "/api/jobs", 404, ""},
+		{"GET", "/api/functions/hello/pause", 405, "POST"},
+		{"POST", "/api/functions/hello/stop", 404, ""},
+		{"PUT", "/api/jobs", 405, "GET, HEAD"},
+		{"GET", "/api/job", 404, ""},
 		{"GET", "/", 404, ""},
 	}
 	for _, test := range tests {

@@ -46,7 +46,7 @@ func TestStatsAddUpTheMonths(t *testing.T) {
 		month:     {"hello": {Invocations: 2, Errors: 1, RunTime: time.Second, Fuel: 5}},
 	}}
 	body, _ := io.ReadAll(h.send(t, "GET", "/api/stats", "", nil).Body)
-	want := `{"jobs":{},"functions":{` +
+	want := `{"jobs":{"dead":2,"queued":1},"functions":{` +
 		`"gone":{"invocations":9,"errors":0,"run_time_ms":0,"fuel":0,"months":{"2026-10":{"invocations":9,"errors":0,"run_time_ms":0,"fuel":0}}},` +
 		`"hello":{"invocations":3,"errors":1,"run_time_ms":2000,"fuel":15,"months":{` +
 		`"2026-10":{"invocations":1,"errors":0,"run_time_ms":1000,"fuel":10},` +

@@ -15,8 +15,8 @@ import (
 )
 
 // Call is the request a function is to be invoked with. In JSON it is
-// {"method","path","query","headers","multiValueHeaders","body","isBase64Encoded"},
-// all of it optional.
+// {"method","path","query","headers","multiValueHeaders","body","isBase64Encoded",
+// "scheduled"}, all of it optional.
 type Call struct {
 	// Method is POST if "" and there is a body, else GET.
 	Method string
@@ -29,6 +29,9 @@ type Call struct {
 	// Body is at most abi.RequestBodyBytes, abi.BackgroundBodyBytes for a
 	// background function.
 	Body []byte
+	// Scheduled calls a function with a schedule as that does, at once and not as a
+	// job; method, query and body of the call are then the schedule's.
+	Scheduled bool
 }
 
 // Answer is what an invocation ended in. In JSON it is {"status","headers",
@@ -72,6 +75,7 @@ type callJSON struct {
 	Path   string `json:"path"`
 	Query  string `json:"query"`
 	content
+	Scheduled bool `json:"scheduled"`
 }
 
 type answerJSON struct {
@@ -90,7 +94,7 @@ type faultJSON struct {
 
 // MarshalJSON writes the call as the API takes it.
 func (c Call) MarshalJSON() ([]byte, error) {
-	return json.Marshal(callJSON{c.Method, c.Path, c.Query, pack(c.Header, c.Body)})
+	return json.Marshal(callJSON{c.Method, c.Path, c.Query, pack(c.Header, c.Body), c.Scheduled})
 }
 
 // UnmarshalJSON reads a call and refuses fields that mean nothing.
@@ -105,7 +109,7 @@ func (c *Call) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
-	*c = Call{wire.Method, wire.Path, wire.Query, header, body}
+	*c = Call{wire.Method, wire.Path, wire.Query, header, body, wire.Scheduled}
 	return nil
 }
 

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/cloche-run/cloche/host/usage"
 )
@@ -26,14 +28,23 @@ type Function struct {
 	Timeout     Millis `json:"timeout_ms"`
 	MemoryBytes int64  `json:"memory_bytes"`
 	// Concurrency is how many invocations may run, Queue how many may wait.
-	Concurrency int    `json:"concurrency"`
-	Queue       int    `json:"queue"`
-	Background  bool   `json:"background"`
-	State       string `json:"state"`
-	Error       string `json:"error,omitempty"`
+	Concurrency int `json:"concurrency"`
+	Queue       int `json:"queue"`
+	// Background functions are called by jobs. So are those with a Schedule, a cron
+	// expression, whose next tick is NextRun.
+	Background bool      `json:"background"`
+	Schedule   string    `json:"schedule,omitempty"`
+	NextRun    time.Time `json:"next_run,omitzero"`
+	// Paused says that its jobs are not started. The Server fills it in.
+	Paused bool   `json:"paused,omitempty"`
+	State  string `json:"state"`
+	Error  string `json:"error,omitempty"`
 	// Usage is what it took this month.
 	Usage Took `json:"usage"`
 }
+
+// IsJob reports whether requests for f become jobs.
+func (f *Function) IsJob() bool { return f.Background || f.Schedule != "" }
 
 // Took is what invocations of a function took together.
 type Took struct {
@@ -54,11 +65,17 @@ type functionList struct {
 	Functions []Function `json:"functions"`
 }
 
-func (s *Server) functions(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) functions(w http.ResponseWriter, r *http.Request) {
 	snapshot := s.config.Counters.Snapshot()
+	_, paused, err := s.config.Jobs.Counts(r.Context())
+	if err != nil {
+		s.failJob(w, err)
+		return
+	}
 	list := functionList{Functions: []Function{}}
 	for _, f := range s.config.Functions.List() {
 		f.Usage = TookOf(snapshot.ThisMonth(f.Name))
+		f.Paused = slices.Contains(paused, f.Name)
 		list.Functions = append(list.Functions, f)
 	}
 	reply(w, http.StatusOK, list)

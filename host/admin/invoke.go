@@ -83,7 +83,7 @@ func readCall(w http.ResponseWriter, r *http.Request, f Function) (call Call, st
 		}
 	}
 	limit := abi.RequestBodyBytes
-	if f.Background {
+	if f.IsJob() {
 		limit = abi.BackgroundBodyBytes
 	}
 	if len(call.Body) > limit {
@@ -96,6 +96,9 @@ func readCall(w http.ResponseWriter, r *http.Request, f Function) (call Call, st
 // Complete fills in what the call leaves open and refuses what no HTTP client
 // could send to f.
 func (c *Call) Complete(f Function) error {
+	if c.Scheduled && f.Schedule == "" {
+		return fmt.Errorf("%s has no schedule: set [functions.%s] schedule in netlify.toml, or call it without scheduled", f.Name, f.Name)
+	}
 	if c.Path == "" {
 		c.Path = f.Route
 	}

@@ -22,8 +22,13 @@ type FunctionStats struct {
 
 // stats counts every function of the site, and those that are gone as long as
 // their months are kept.
-func (s *Server) stats(w http.ResponseWriter, _ *http.Request) {
-	stats := Stats{Jobs: map[string]int64{}, Functions: map[string]FunctionStats{}}
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
+	jobs, _, err := s.config.Jobs.Counts(r.Context())
+	if err != nil {
+		s.failJob(w, err)
+		return
+	}
+	stats := Stats{Jobs: jobs, Functions: map[string]FunctionStats{}}
 	for _, f := range s.config.Functions.List() {
 		stats.Functions[f.Name] = FunctionStats{Months: map[usage.Month]Took{}}
 	}
