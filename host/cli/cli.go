@@ -58,6 +58,7 @@ guest in a sandbox of its own.
   cloche dev ./my-site       serve, watch, explain errors
   cloche serve ./my-site     serve in production
   cloche invoke hello        call one function, without a browser
+  cloche jobs list           what runs in the background, and what became of it
   cloche run tool.wasm       run a WASI program with this terminal
 
 Put a module into ./my-site/netlify/functions/hello.wasm and it answers at
@@ -75,7 +76,7 @@ http://127.0.0.1:8888/.netlify/functions/hello.`,
 		return &usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
 	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) }
-	root.AddCommand(newServe(), newDev(), newInvoke(), newRun(), newFunctions(), newLogs(), newVersion(), newLicenses(notices))
+	root.AddCommand(newServe(), newDev(), newInvoke(), newRun(), newFunctions(), newJobs(), newLogs(), newVersion(), newLicenses(notices))
 	return root
 }
 
@@ -112,7 +113,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		message += fmt.Sprintf("; did you mean %q", near[0])
 	}
-	return &usageError{errors.New(message + ": see `cloche --help`")}
+	return &usageError{fmt.Errorf("%s: see `%s --help`", message, cmd.CommandPath())}
 }
 
 // atMost is cobra's check of the number of arguments, with a usage error.

@@ -74,6 +74,9 @@ type serveFlags struct {
 	logSize     size
 	concurrency int
 	queue       int
+	jobs        int
+	jobSize     size
+	timeScale   float64
 	drain       time.Duration
 	hosts       []string
 	adminHosts  []string
@@ -91,7 +94,9 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	flags.Var(&f.stack, "stack", stackUsage)
 	flags.IntVar(&f.concurrency, "concurrency", host.DefaultConcurrency, "invocations of all functions that run at once")
 	flags.IntVar(&f.queue, "queue", host.DefaultQueue, "invocations that wait beyond that; 503 beyond both")
-	flags.DurationVar(&f.drain, "drain", host.DefaultDrain, "time that running requests get at shutdown")
+	flags.IntVar(&f.jobs, "job-concurrency", host.DefaultJobConcurrency, "jobs that run at once, of all functions and besides --concurrency")
+	flags.Var(&f.jobSize, "job-size", "disk space of jobs that have not ended; 503 beyond it (default 1gb)")
+	flags.DurationVar(&f.drain, "drain", host.DefaultDrain, "time that running requests and jobs get at shutdown; such jobs run again")
 	flags.StringSliceVar(&f.hosts, "host", nil, "Host name to answer, 421 for others; repeat or separate by commas (default all)")
 	flags.StringSliceVar(&f.adminHosts, "admin-host", nil, "Host name by which the admin API may be called besides its address")
 	flags.StringSliceVar(&f.proxies, "trusted-proxy", nil, "address or prefix of a proxy whose X-Forwarded-* are believed; repeat or separate by commas")
@@ -106,15 +111,19 @@ func (f *serveFlags) options(dev bool) (host.Options, error) {
 	o.Dev = dev
 	o.MemoryBudget, o.LogBytes, o.StackBytes = int64(f.memory), int64(f.logSize), int64(f.stack)
 	o.Concurrency, o.Queue, o.Drain = f.concurrency, f.queue, f.drain
+	o.JobConcurrency, o.JobBytes, o.TimeScale = f.jobs, int64(f.jobSize), f.timeScale
 	o.AdminHosts = f.adminHosts
 	o.Front.Hosts, o.Front.Connections, o.Front.MaxConnsPerIP = f.hosts, f.connections, f.perIP
 	for name, least := range map[string]struct{ value, min int }{
-		"concurrency": {f.concurrency, 1}, "queue": {f.queue, 0}, "connections": {f.connections, 1},
+		"concurrency": {f.concurrency, 1}, "queue": {f.queue, 0}, "connections": {f.connections, 1}, "job-concurrency": {f.jobs, 1},
 		"connections-per-ip": {f.perIP, 0}, "drain": {int(f.drain), 0},
 	} {
 		if least.value < least.min {
 			return o, &usageError{fmt.Errorf("--%s must be at least %d", name, least.min)}
 		}
+	}
+	if dev && !(f.timeScale >= 0.001 && f.timeScale <= 1e6) {
+		return o, &usageError{fmt.Errorf("--time-scale %v: write a number from 0.001 to 1000000, such as 60", f.timeScale)}
 	}
 	o.Queue, o.Drain = orNone(f.queue), orNone(f.drain)
 	o.Front.MaxConnsPerIP = orNone(f.perIP)

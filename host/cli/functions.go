@@ -47,16 +47,31 @@ server that runs with this data directory or, if none does, those on disk.`,
 	return cmd
 }
 
+// runs is what a function runs for: requests, jobs or a schedule.
+func runs(f *admin.Function) string {
+	text := "request"
+	switch {
+	case f.Schedule != "":
+		text = f.Schedule
+	case f.Background:
+		text = "job"
+	}
+	if f.Paused {
+		text += " (paused)"
+	}
+	return text
+}
+
 func printFunctions(cmd *cobra.Command, list []admin.Function) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tSIZE\tTIMEOUT\tMEMORY\tAT ONCE\tCALLS\tERRORS\tRUN TIME\tROUTE")
+	fmt.Fprintln(w, "NAME\tKIND\tSIZE\tTIMEOUT\tMEMORY\tAT ONCE\tRUNS\tCALLS\tERRORS\tRUN TIME\tROUTE")
 	for _, f := range list {
 		kind := f.Kind
 		if f.State == admin.StateFailed {
 			kind = "failed"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d+%d\t%d\t%d\t%s\t%s\n", f.Name, kind, bytesText(f.Bytes),
-			time.Duration(f.Timeout), bytesText(f.MemoryBytes), f.Concurrency, f.Queue,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d+%d\t%s\t%d\t%d\t%s\t%s\n", f.Name, kind, bytesText(f.Bytes),
+			time.Duration(f.Timeout), bytesText(f.MemoryBytes), f.Concurrency, f.Queue, runs(&f),
 			f.Usage.Invocations, f.Usage.Errors, time.Duration(f.Usage.RunTime).Round(time.Millisecond), f.Route)
 	}
 	if err := w.Flush(); err != nil {

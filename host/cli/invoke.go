@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type invokeFlags struct {
 	file    string
 	headers []string
 	include bool
+	// scheduled calls the function as its schedule does.
+	scheduled bool
 }
 
 func newInvoke() *cobra.Command {
@@ -36,8 +39,10 @@ func newInvoke() *cobra.Command {
 		Long: `Call the function NAME once: in the server that runs with this data directory
 or, if none does, by loading the site for this call. The body goes to standard
 output, the function's log and what the call took to standard error. The exit
-code is 1 if the function failed or answered 400 or more.`,
+code is 1 if the function failed or answered 400 or more. A running server makes
+a job of a call of a background function; ` + "`cloche jobs`" + ` shows what becomes of it.`,
 		Example: `  cloche invoke hello
+  cloche invoke cleanup --scheduled
   cloche invoke echo --data '{"a":1}' --querystring 'x=1&y=2'
   cloche invoke resize --file photo.jpg --header 'content-type: image/jpeg' > small.jpg`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -61,10 +66,12 @@ func (f *invokeFlags) addInvoke(cmd *cobra.Command) {
 	flags.StringVarP(&f.method, "method", "X", "", "the method (default GET, POST with a body)")
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, `a header, "name: value"; repeat for more`)
 	flags.BoolVarP(&f.include, "include", "i", false, "print status and headers before the body")
+	flags.BoolVar(&f.scheduled, "scheduled", false, "call it as its schedule does, now")
 	flags.StringVar(&f.site, "site", ".", "the site directory")
 }
 
 func (f *invokeFlags) call() (call admin.Call, err error) {
+	call.Scheduled = f.scheduled
 	call.Method, call.Query = f.method, strings.TrimPrefix(f.query, "?")
 	for _, line := range f.headers {
 		name, value, ok := strings.Cut(line, ":")
@@ -158,6 +165,9 @@ func printAnswer(cmd *cobra.Command, a admin.Answer, include bool) error {
 	}
 	fmt.Fprintln(aside, paint(os.Stderr, dim, fmt.Sprintf("%d in %s, %d fuel, %s of memory", a.Status,
 		(time.Duration(a.Usage.Init)+time.Duration(a.Usage.Exec)).Round(10*time.Microsecond), a.Usage.Fuel, bytesText(a.Usage.MemoryBytes))))
+	if id := a.Header.Get(abi.HeaderJob); id != "" && a.Status == http.StatusAccepted {
+		fmt.Fprintf(aside, "it is job %s: cloche jobs show %s\n", id, id)
+	}
 	if a.Status >= 400 {
 		return fmt.Errorf("the function answered %d", a.Status)
 	}

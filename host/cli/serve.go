@@ -47,6 +47,7 @@ take other ports if the default ones are taken.`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return runServer(cmd, args, &flags, true) },
 	}
 	flags.add(cmd)
+	cmd.Flags().Float64Var(&flags.timeScale, "time-scale", 1, "divide the waits between attempts of a job by this: 60 makes a minute a second")
 	return cmd
 }
 
