@@ -223,7 +223,7 @@ func earliest(ctx context.Context, tx *sql.Tx, mayRun func(function string, runn
 	for _, function := range functions {
 		var at int64
 		if err == nil {
-			err = tx.QueryRowContext(ctx, "SELECT run_at FROM jobs WHERE fn = ? AND status <= 3 ORDER BY run_at, id LIMIT 1", function).Scan(&at)
+			err = tx.QueryRowContext(ctx, "SELECT run_at FROM jobs INDEXED BY jobs_waiting WHERE fn = ? AND status <= 3 ORDER BY run_at, id LIMIT 1", function).Scan(&at)
 		}
 		if t := toTime(at); first.IsZero() || t.Before(first) {
 			first = t
