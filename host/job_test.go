@@ -521,3 +521,22 @@ func fault(err error) abi.Fault {
 	}
 	return ""
 }
+
+func TestAJobThatFindsNoMemoryWaits(t *testing.T) {
+	s := newSite(t, "")
+	s.function("tck-background", tck.Guest)
+	v := s.serve(host.Options{MemoryBudget: 64 << 10})
+	c := v.api(s)
+	id := v.job("tck-background", "", "x-tck", "event")
+	job := reaches(t, c, id, "retrying")
+	if job.Attempt != 0 || outcomes(job) != "1 interrupted" || !strings.Contains(job.Error, "no memory left") || job.Interrupts != 0 {
+		t.Errorf("got attempt %d, %s, %s", job.Attempt, outcomes(job), job.Error)
+	}
+	if err := v.stop(); err != nil {
+		t.Fatal(err)
+	}
+	v = s.serve(host.Options{})
+	if job := reaches(t, v.api(s), id, "succeeded"); job.Attempt != 1 {
+		t.Errorf("got attempt %d", job.Attempt)
+	}
+}
