@@ -17,6 +17,9 @@ const (
 	DefaultDrain = 10 * time.Second
 	// claimAtOnce is how many jobs are claimed in one transaction.
 	claimAtOnce = 64
+	// maxEmpty is how many claims in a row may come to nothing, as when jobs have
+	// expired, before there is a pause.
+	maxEmpty = 16
 	// pollEvery is how often the ledger is asked for due jobs, whatever it says.
 	pollEvery = 30 * time.Second
 	// troubleWait is the pause after the ledger failed to answer.
@@ -137,7 +140,10 @@ func (d *Dispatcher) dispatch(ctx, attempts context.Context, group *sync.WaitGro
 // start claims what is due and there are slots for, and returns how long there is
 // nothing to do.
 func (d *Dispatcher) start(ctx, attempts context.Context, group *sync.WaitGroup) (wait time.Duration, err error) {
-	for ctx.Err() == nil {
+	for empty := 0; ctx.Err() == nil; {
+		if empty >= maxEmpty {
+			return troubleWait, nil
+		}
 		limits := d.limits()
 		if limits.Max <= 0 {
 			return pollEvery, nil
@@ -153,6 +159,9 @@ func (d *Dispatcher) start(ctx, attempts context.Context, group *sync.WaitGroup)
 		claims, err := d.queue.ledger.Claim(context.WithoutCancel(ctx), limits)
 		if err != nil {
 			return 0, err
+		}
+		if empty++; len(claims) > 0 {
+			empty = 0
 		}
 		for i := range claims {
 			d.occupy(1)
