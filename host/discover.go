@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/cloche-run/cloche/abi"
-	"github.com/cloche-run/cloche/runtime"
 )
 
 // maxFunctions is the number of functions one site may have.
@@ -118,7 +117,7 @@ func readDir(site *os.Root, dir string) ([]fs.DirEntry, error) {
 
 // readModule reads a module file once. It follows no link out of the site and
 // does not wait at a FIFO or a device.
-func readModule(site *os.Root, file string) ([]byte, error) {
+func readModule(site *os.Root, file string, limit uint64) ([]byte, error) {
 	f, err := site.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read it: %w", err)
@@ -131,5 +130,5 @@ func readModule(site *os.Root, file string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", file)
 	}
-	return io.ReadAll(io.LimitReader(f, runtime.ModuleBytes+1))
+	return io.ReadAll(io.LimitReader(f, int64(limit)+1))
 }

@@ -80,7 +80,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base str
 	if f.problem != "" {
 		return fmt.Errorf("%s", f.problem)
 	}
-	module, err := readModule(site, f.file)
+	module, err := readModule(site, f.file, h.options.Caps.ModuleBytes)
 	if err != nil {
 		return err
 	}

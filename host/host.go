@@ -51,6 +51,8 @@ type Options struct {
 	// MemoryBudget is what all guests may hold together, in bytes; the default is
 	// three quarters of the machine's.
 	MemoryBudget int64
+	// Caps bound what a module may hold: DefaultCaps, some of them raised.
+	Caps runtime.Caps
 	// StackBytes bounds the nested calls of each guest, in bytes (abi.StackBytes).
 	StackBytes int64
 	// Concurrency and Queue bound the invocations of all functions together; a
@@ -131,7 +133,9 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.usage, err = usage.Open(o.Data, h.log); err != nil {
 		return err
 	}
-	h.engine, err = runtime.New(ctx, runtime.Config{CacheDir: h.data.join("cache"), Compiler: o.Compiler, MemoryBudget: o.MemoryBudget, Log: h.log})
+	h.engine, err = runtime.New(ctx, runtime.Config{
+		CacheDir: h.data.join("cache"), Compiler: o.Compiler, Caps: o.Caps, MemoryBudget: o.MemoryBudget, Log: h.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -149,6 +153,9 @@ func (h *Host) open(ctx context.Context) (err error) {
 	return h.Reload(ctx)
 }
 
+// DefaultCaps are those of Options and Program without any.
+func DefaultCaps() runtime.Caps { return runtime.DefaultCaps() }
+
 // Compile is what the program behind Options.Compiler has to call; it returns
 // the exit code.
 func Compile(ctx context.Context) int { return runtime.Compile(ctx, os.Stdin, os.Stdout) }
@@ -159,6 +166,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MemoryBudget == 0 {
 		o.MemoryBudget = memoryBudget()
+	}
+	if o.Caps == (runtime.Caps{}) {
+		o.Caps = DefaultCaps()
 	}
 	if o.Concurrency == 0 {
 		o.Concurrency = DefaultConcurrency

@@ -24,6 +24,8 @@ type Program struct {
 	Dirs []Mount
 	// TmpBytes is the size of a private /tmp in memory; 0 is none.
 	TmpBytes int64
+	// Caps bound what the module may hold: DefaultCaps, some of them raised.
+	Caps runtime.Caps
 	// StackBytes bounds its nested calls, in bytes (abi.StackBytes).
 	StackBytes int64
 	// Timeout ends the program; 0 is no limit.
@@ -40,7 +42,10 @@ type Mount struct{ Guest, Host string }
 // RunModule runs a module as a program and returns its exit code. It needs no
 // site: an error says why the program could not be run or was stopped.
 func RunModule(ctx context.Context, p Program) (exitCode uint32, err error) {
-	module, err := readProgram(p.Path)
+	if p.Caps == (runtime.Caps{}) {
+		p.Caps = DefaultCaps()
+	}
+	module, err := readProgram(p.Path, p.Caps.ModuleBytes)
 	if err != nil {
 		return 0, err
 	}
@@ -61,7 +66,7 @@ func RunModule(ctx context.Context, p Program) (exitCode uint32, err error) {
 		defer root.Close()
 		program.Dirs = append(program.Dirs, runtime.Dir{Guest: d.Guest, Root: root})
 	}
-	engine, err := runtime.New(ctx, runtime.Config{})
+	engine, err := runtime.New(ctx, runtime.Config{Caps: p.Caps})
 	if err != nil {
 		return 0, err
 	}
@@ -70,11 +75,11 @@ func RunModule(ctx context.Context, p Program) (exitCode uint32, err error) {
 }
 
 // readProgram reads a module from a file, or from a pipe such as /dev/stdin.
-func readProgram(path string) ([]byte, error) {
+func readProgram(path string, limit uint64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, runtime.ModuleBytes+1))
+	return io.ReadAll(io.LimitReader(f, int64(limit)+1))
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -33,11 +34,11 @@ const (
 
 // compile returns the compiled code of module, metered. What it takes to get
 // there from a stranger's bytes happens elsewhere: see Config.Compiler.
-func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (*code, error) {
-	if err := wasm.CheckHeader(module); err != nil {
+func (e *Engine) compile(ctx context.Context, module []byte) (*code, error) {
+	if err := wasm.CheckHeader(module, e.caps.ModuleBytes); err != nil {
 		return nil, err
 	}
-	compiled, err := e.compileOnce(ctx, module, caps)
+	compiled, err := e.compileOnce(ctx, module)
 	var refused *refusal
 	if err == nil || e.cacheDir == "" || errors.As(err, &refused) {
 		return compiled, err
@@ -46,7 +47,7 @@ func (e *Engine) compile(ctx context.Context, module []byte, caps wasm.Caps) (*c
 	if err := emptyCache(e.cacheDir); err != nil {
 		return nil, fmt.Errorf("the cache of compiled code is damaged: %w: remove it", err)
 	}
-	if compiled, err = e.compileOnce(ctx, module, caps); err != nil && !errors.As(err, &refused) {
+	if compiled, err = e.compileOnce(ctx, module); err != nil && !errors.As(err, &refused) {
 		err = fmt.Errorf("the cache of compiled code in %s fails: %w: free some space, or remove it", e.cacheDir, err)
 	}
 	return compiled, err
@@ -62,8 +63,8 @@ type code struct {
 // refusal says why a module is not compiled; the cache has no part in it.
 type refusal struct{ error }
 
-func (e *Engine) compileOnce(ctx context.Context, module []byte, caps wasm.Caps) (*code, error) {
-	p, err := e.prepared(ctx, module, caps)
+func (e *Engine) compileOnce(ctx context.Context, module []byte) (*code, error) {
+	p, err := e.prepared(ctx, module)
 	if err != nil {
 		return nil, err
 	}
@@ -88,21 +89,21 @@ func keep(data []wasm.Run) []wasm.Run {
 
 // prepared returns what module becomes, from the cache, or from the compiler,
 // which leaves it there.
-func (e *Engine) prepared(ctx context.Context, module []byte, caps wasm.Caps) (*prepared, error) {
+func (e *Engine) prepared(ctx context.Context, module []byte) (*prepared, error) {
 	if e.cacheDir == "" {
-		return prepare(ctx, module, caps)
+		return prepare(ctx, module, e.caps)
 	}
-	file := preparedFile(e.cacheDir, module, caps)
+	file := preparedFile(e.cacheDir, module, e.caps)
 	if p, err := readPrepared(file); err == nil {
 		return p, nil
 	}
 	if len(e.compiler) > 0 {
-		if err := e.compileApart(ctx, module, caps); err != nil {
+		if err := e.compileApart(ctx, module); err != nil {
 			return nil, err
 		}
 		return readPrepared(file)
 	}
-	p, err := prepare(ctx, module, caps)
+	p, err := prepare(ctx, module, e.caps)
 	if err != nil {
 		return nil, err
 	}
@@ -199,12 +200,12 @@ type outcome struct {
 }
 
 // compileApart has the compiler command put module into the cache.
-func (e *Engine) compileApart(ctx context.Context, module []byte, caps wasm.Caps) error {
+func (e *Engine) compileApart(ctx context.Context, module []byte) error {
 	e.compilers <- struct{}{}
 	defer func() { <-e.compilers }()
 	ctx, cancel := context.WithTimeout(ctx, CompileTimeout)
 	defer cancel()
-	line, err := json.Marshal(order{e.cacheDir, caps})
+	line, err := json.Marshal(order{e.cacheDir, e.caps})
 	if err != nil {
 		return err
 	}
@@ -281,21 +282,25 @@ func Compile(ctx context.Context, in io.Reader, out io.Writer) int {
 }
 
 func compileOrder(ctx context.Context, in io.Reader) error {
-	all, err := io.ReadAll(io.LimitReader(in, ModuleBytes+64<<10))
+	r := bufio.NewReader(in)
+	line, err := r.ReadBytes('\n')
 	if err != nil {
 		return err
 	}
-	line, module, _ := bytes.Cut(all, []byte{'\n'})
 	var o order
 	if err := json.Unmarshal(line, &o); err != nil {
 		return fmt.Errorf("runtime: compiler: %w", err)
 	}
-	e, err := New(ctx, Config{CacheDir: o.CacheDir})
+	module, err := io.ReadAll(r) // its sender has looked at its size
+	if err != nil {
+		return err
+	}
+	e, err := New(ctx, Config{CacheDir: o.CacheDir, Caps: o.Caps})
 	if err != nil {
 		return err
 	}
 	defer e.Close(ctx)
-	_, err = e.compile(ctx, module, o.Caps)
+	_, err = e.compile(ctx, module)
 	return err
 }
 

@@ -26,9 +26,6 @@ import (
 	"github.com/cloche-run/cloche/runtime/wasm"
 )
 
-// ModuleBytes is the largest module that is loaded, in bytes.
-const ModuleBytes = wasm.ModuleBytes
-
 // What the rooms of the runtime share.
 type (
 	// Limits bound one invocation.
@@ -37,7 +34,12 @@ type (
 	Usage = limits.Usage
 	// Trap is a guest that stopped abnormally.
 	Trap = limits.Trap
+	// Caps bound what a module may hold.
+	Caps = wasm.Caps
 )
+
+// DefaultCaps are those of a Config without any.
+func DefaultCaps() Caps { return wasm.DefaultCaps() }
 
 // Config is what an Engine needs to know.
 type Config struct {
@@ -52,6 +54,8 @@ type Config struct {
 	// all: that is for modules one trusts, since a hostile one can make a compiler
 	// take minutes or all memory.
 	Compiler []string
+	// Caps are DefaultCaps, some of them raised; the zero value is DefaultCaps.
+	Caps Caps
 	// MemoryBudget is what all guests may hold together, in bytes; 0 is no limit.
 	MemoryBudget int64
 	// Log takes what an operator should know; nil discards.
@@ -64,6 +68,7 @@ type Engine struct {
 	cache  wazero.CompilationCache
 	budget *memory.Budget
 
+	caps      Caps
 	cacheDir  string
 	compiler  []string
 	compilers chan struct{}       // as many as may run at a time
@@ -91,7 +96,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget),
+		caps: config.caps(), cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget),
 		compiler: config.Compiler, compilers: make(chan struct{}, compilerCount()),
 		instance: anonymous(),
 		log:      config.Log,
@@ -121,6 +126,15 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	e.swept.Go(func() { e.pools.run(ctx) })
 	return e, nil
+}
+
+func (c Config) caps() Caps {
+	caps := c.Caps
+	if caps == (Caps{}) {
+		caps = DefaultCaps()
+	}
+	caps.MemoryPages = wasmPages // Load and Run know how much memory there may be, and a better remedy
+	return caps
 }
 
 // anonymous is for instances of which there are many and whose functions we call

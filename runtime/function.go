@@ -63,9 +63,7 @@ type Function struct {
 // with the module and what to do about it. The caller closes the Function.
 func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig) (*Function, error) {
 	config.Limits = config.Limits.WithDefaults()
-	caps := wasm.DefaultCaps()
-	caps.MemoryPages = wasmPages // prepare knows a better remedy
-	compiled, err := e.compile(ctx, module, caps)
+	compiled, err := e.compile(ctx, module)
 	if err != nil {
 		return nil, err
 	}

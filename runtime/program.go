@@ -75,11 +75,9 @@ func (p Program) system() wasi.Config {
 	return config
 }
 
-// load compiles module as a program.
+// loadProgram compiles module as a program.
 func (e *Engine) loadProgram(ctx context.Context, module []byte, p Program) (*Function, error) {
-	caps := wasm.DefaultCaps()
-	caps.MemoryPages = wasmPages
-	compiled, err := e.compile(ctx, module, caps)
+	compiled, err := e.compile(ctx, module)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/abi/tck"
+	w "github.com/cloche-run/cloche/runtime/wasm/wasmtest"
 )
 
 // TestMain makes the test binary the command itself when a test runs it, or when
@@ -78,6 +80,10 @@ func TestCommandsWithoutAServer(t *testing.T) {
 		"an unknown command":             {[]string{"srve"}, "", `did you mean "serve"`, 2},
 		"an unknown flag":                {[]string{"serve", "--prot", "1"}, "", "see `cloche serve --help`", 2},
 		"a bad size":                     {[]string{"serve", site, "--memory-budget", "lots"}, "", "write 512mb", 2},
+		"help of the caps":               {[]string{"serve", "--help"}, "module-bytes     33554432", "", 0},
+		"a bad cap":                      {[]string{"serve", site, "--cap", "tables"}, "", "write NAME=NUMBER", 2},
+		"an unknown cap":                 {[]string{"invoke", "tck", "--site", site, "--cap", "tables=17,chairs=4"}, "", `--cap chairs=4: there is no cap "chairs": they are module-bytes,`, 2},
+		"a cap lowered":                  {[]string{"run", "--cap", "tables=15", "x.wasm"}, "", "the cap tables is 16 and cannot be lowered to 15", 2},
 		"a bad proxy":                    {[]string{"serve", site, "--trusted-proxy", "me"}, "", "10.0.0.0/8", 2},
 		"too many arguments":             {[]string{"serve", "a", "b"}, "", "at most 1", 2},
 		"a site that is none":            {[]string{"functions", "/nonexistent"}, "", "name the directory of a site", 1},
@@ -112,9 +118,36 @@ func TestCommandsWithoutAServer(t *testing.T) {
 			}
 		})
 	}
+	if err := os.WriteFile(filepath.Join(site, "netlify", "functions", "tables.wasm"), tables(17), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		env, args []string
+		want      string
+	}{
+		{nil, nil, "the number of tables is 17, the cap is 16; an operator can raise it: --cap tables=17"},
+		{nil, []string{"--cap", "tables=17"}, "unexpected end of JSON"},
+		{nil, nil, "--cap tables=17"}, // not from the cache
+		{[]string{"CLOCHE_CAP=types=9000,tables=20"}, nil, "unexpected end of JSON"},
+	} {
+		if _, aside, _ := run(t, test.env, append([]string{"invoke", "tables", "--site", site}, test.args...)...); !strings.Contains(aside, test.want) {
+			t.Errorf("%q %q: %s, want %q", test.env, test.args, aside, test.want)
+		}
+	}
 	if out, _, _ := run(t, nil, "logs", "tck", "--site", site); !strings.Contains(out, "status=200") {
 		t.Errorf("the log of what was invoked: %q", out)
 	}
+}
+
+// tables is a program with n tables that answers nothing.
+func tables(n int) []byte {
+	var m w.Module
+	m.Memory(1)
+	for range n {
+		m.Table(1, 1)
+	}
+	m.ExportFunc(abi.ExportStart, m.Func(nil, nil))
+	return m.Bytes()
 }
 
 // server is a `cloche serve` that runs.

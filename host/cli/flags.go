@@ -22,6 +22,7 @@ type siteFlags struct {
 	context string
 	envFile string
 	env     []string
+	limits  limitFlags
 }
 
 func (f *siteFlags) add(cmd *cobra.Command) {
@@ -58,19 +59,17 @@ func (f *siteFlags) at(args []string) error {
 	return nil
 }
 
-func (f *siteFlags) options() host.Options {
-	return host.Options{Dir: f.dir, Data: f.data, Context: f.context, EnvFile: f.envFile, Env: f.env, Version: version, Compiler: compiler()}
+func (f *siteFlags) options() (host.Options, error) {
+	o := host.Options{Dir: f.dir, Data: f.data, Context: f.context, EnvFile: f.envFile, Env: f.env, Version: version, Compiler: compiler()}
+	err := f.limits.options(&o)
+	return o, err
 }
-
-// stackUsage explains --stack.
-const stackUsage = "what the nested calls of a guest may take (default 16mb); 502 beyond it"
 
 // serveFlags are those of serve and dev.
 type serveFlags struct {
 	siteFlags
 	addr        string
 	memory      size
-	stack       size
 	logSize     size
 	concurrency int
 	queue       int
@@ -88,10 +87,10 @@ type serveFlags struct {
 
 func (f *serveFlags) add(cmd *cobra.Command) {
 	f.siteFlags.add(cmd)
+	f.limits.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", host.DefaultAddr, "address to serve on")
 	flags.Var(&f.memory, "memory-budget", "memory of all guests together; 503 beyond it (default three quarters of the machine's)")
-	flags.Var(&f.stack, "stack", stackUsage)
 	flags.IntVar(&f.concurrency, "concurrency", host.DefaultConcurrency, "invocations of all functions that run at once")
 	flags.IntVar(&f.queue, "queue", host.DefaultQueue, "invocations that wait beyond that; 503 beyond both")
 	flags.IntVar(&f.jobs, "job-concurrency", host.DefaultJobConcurrency, "jobs that run at once, of all functions and besides --concurrency")
@@ -107,9 +106,12 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 }
 
 func (f *serveFlags) options(dev bool) (host.Options, error) {
-	o := f.siteFlags.options()
+	o, err := f.siteFlags.options()
+	if err != nil {
+		return o, err
+	}
 	o.Dev = dev
-	o.MemoryBudget, o.LogBytes, o.StackBytes = int64(f.memory), int64(f.logSize), int64(f.stack)
+	o.MemoryBudget, o.LogBytes = int64(f.memory), int64(f.logSize)
 	o.Concurrency, o.Queue, o.Drain = f.concurrency, f.queue, f.drain
 	o.JobConcurrency, o.JobBytes, o.TimeScale = f.jobs, int64(f.jobSize), f.timeScale
 	o.AdminHosts = f.adminHosts

@@ -43,6 +43,7 @@ server that runs with this data directory or, if none does, those on disk.`,
 		},
 	}
 	flags.add(cmd)
+	flags.limits.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -59,6 +59,7 @@ a job of a call of a background function; ` + "`cloche jobs`" + ` shows what bec
 
 func (f *invokeFlags) addInvoke(cmd *cobra.Command) {
 	f.addAs(cmd, "data-dir")
+	f.limits.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.body, "data", "d", "", "the body; - reads standard input")
 	flags.StringVarP(&f.file, "file", "f", "", "a file whose content is the body")

@@ -19,7 +19,7 @@ import (
 type runFlags struct {
 	dirs    []string
 	tmp     size
-	stack   size
+	limits  limitFlags
 	env     []string
 	timeout time.Duration
 }
@@ -48,9 +48,9 @@ directories of --dir and nothing else of this machine; no symbolic link and no
 	f := cmd.Flags()
 	f.StringArrayVar(&flags.dirs, "dir", nil, "directory that the program may read and change, GUEST=HOST; repeat for more")
 	f.Var(&flags.tmp, "tmp", "size of a private /tmp in memory (default none)")
-	f.Var(&flags.stack, "stack", "what nested calls may take (default 16mb)")
 	f.StringArrayVar(&flags.env, "env", nil, "variable that the program sees, NAME=value; repeat for more")
 	f.DurationVar(&flags.timeout, "timeout", 0, "time after which the program is stopped (default never)")
+	flags.limits.add(cmd)
 	return cmd
 }
 
@@ -106,9 +106,14 @@ func stuck(ctx context.Context, timeout time.Duration) <-chan struct{} {
 
 func (f *runFlags) program() (p host.Program, err error) {
 	p = host.Program{
-		Env: f.env, TmpBytes: int64(f.tmp), StackBytes: int64(f.stack), Timeout: f.timeout,
+		Env: f.env, TmpBytes: int64(f.tmp), Timeout: f.timeout,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
+	var o host.Options
+	if err := f.limits.options(&o); err != nil {
+		return p, err
+	}
+	p.Caps, p.StackBytes = o.Caps, o.StackBytes
 	for i, file := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
 		p.Terminal[i] = term.IsTerminal(int(file.Fd()))
 	}

@@ -31,7 +31,11 @@ func (f *siteFlags) open(ctx context.Context) (target, error) {
 	if !errors.Is(err, admin.ErrNotRunning) {
 		return nil, err
 	}
-	h, err := host.Open(ctx, f.options())
+	options, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	h, err := host.Open(ctx, options)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,15 @@
 package wasm
 
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
 // Caps bound what a module may hold, so that neither reading nor compiling it
 // can be made expensive: the cost of an engine's compiler grows faster than the
 // module (quadratic in the blocks of a function). Every cap is inclusive. What
-// real modules reach is written beside each. Only an operator raises them.
+// real modules reach is written beside each. Only an operator raises them: Raise.
 type Caps struct {
 	ModuleBytes uint64 // 30.6 MB: Ruby with its library
 
@@ -14,7 +20,6 @@ type Caps struct {
 	Imports   uint64 // 123
 	Functions uint64 // defined and imported, 19 852
 	Tables    uint64
-	Memories  uint64 // wasm 2.0 has at most one
 	Globals   uint64 // 1 657
 	Exports   uint64 // 1 560
 	Elements  uint64 // element segments
@@ -29,7 +34,9 @@ type Caps struct {
 	TableEntries uint64
 	// GrowingTables is how many tables a module's table.grow may name.
 	GrowingTables uint64
-	// MemoryPages is the size the memory may start with, in pages of 64 KiB.
+	// MemoryPages is the size the memory may start with, in pages of 64 KiB. It is
+	// the one that an operator does not raise: what a function may have is known
+	// elsewhere.
 	MemoryPages uint64
 
 	BodyBytes    uint64 // of one function, 266 kB
@@ -61,7 +68,6 @@ func DefaultCaps() Caps {
 		Imports:       1_000,
 		Functions:     50_000,
 		Tables:        16,
-		Memories:      1,
 		Globals:       100_000,
 		Exports:       10_000,
 		Elements:      1_000,
@@ -82,4 +88,86 @@ func DefaultCaps() Caps {
 		TableTargets:  10_000,
 		TotalTargets:  20_000,
 	}
+}
+
+// Each shows the caps that an operator may raise, by the names that Raise takes.
+func (c Caps) Each(f func(name string, value uint64)) {
+	for _, field := range c.fields() {
+		f(capName(field.name), *field.value)
+	}
+}
+
+// Raise sets the cap of that name, such as "module-bytes". It cannot be lowered:
+// the default lets through what compilers make of ordinary programs, and is cheap.
+func (c *Caps) Raise(name string, value uint64) error {
+	var names []string
+	for _, field := range c.fields() {
+		if names = append(names, capName(field.name)); capName(field.name) != name {
+			continue
+		}
+		switch {
+		case value < *field.value:
+			return fmt.Errorf("the cap %s is %d and cannot be lowered to %d: a lower one would refuse ordinary modules and save nothing", name, *field.value, value)
+		case value > math.MaxUint32:
+			return fmt.Errorf("the cap %s cannot be %d: WebAssembly counts to %d", name, value, math.MaxUint32)
+		}
+		*field.value = value
+		return nil
+	}
+	return fmt.Errorf("there is no cap %q: they are %s", name, strings.Join(names, ", "))
+}
+
+type capField struct {
+	name  string
+	value *uint64
+}
+
+func (c *Caps) fields() []capField {
+	return []capField{
+		{"ModuleBytes", &c.ModuleBytes},
+		{"Types", &c.Types},
+		{"Params", &c.Params},
+		{"Results", &c.Results},
+		{"Imports", &c.Imports},
+		{"Functions", &c.Functions},
+		{"Tables", &c.Tables},
+		{"Globals", &c.Globals},
+		{"Exports", &c.Exports},
+		{"Elements", &c.Elements},
+		{"ElementItems", &c.ElementItems},
+		{"DataSegments", &c.DataSegments},
+		{"NameBytes", &c.NameBytes},
+		{"TableEntries", &c.TableEntries},
+		{"GrowingTables", &c.GrowingTables},
+		{"BodyBytes", &c.BodyBytes},
+		{"Instructions", &c.Instructions},
+		{"Locals", &c.Locals},
+		{"TotalLocals", &c.TotalLocals},
+		{"Nesting", &c.Nesting},
+		{"LoopNesting", &c.LoopNesting},
+		{"Loops", &c.Loops},
+		{"Branches", &c.Branches},
+		{"TableTargets", &c.TableTargets},
+		{"TotalTargets", &c.TotalTargets},
+	}
+}
+
+// capName writes the name of a field as an operator does: module-bytes.
+func capName(field string) string {
+	var name strings.Builder
+	for i, c := range field {
+		if c >= 'A' && c <= 'Z' && i > 0 {
+			name.WriteByte('-')
+		}
+		name.WriteRune(c)
+	}
+	return strings.ToLower(name.String())
+}
+
+// remedy is what an error says about the cap of a field.
+func remedy(field string, value uint64) string {
+	if field == "MemoryPages" {
+		return ""
+	}
+	return fmt.Sprintf("; an operator can raise it: --cap %s=%d", capName(field), value)
 }

@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// ModuleBytes is the largest module that is loaded: 32 MiB.
+// ModuleBytes is the largest module that is loaded by default: 32 MiB.
 const ModuleBytes = 32 << 20
 
 var (
@@ -20,16 +20,15 @@ var (
 	component = []byte{1, 0}
 )
 
-// CheckHeader tells a core module from everything else. The error says what was
-// found and what to do about it.
-func CheckHeader(module []byte) error { return checkHeader(module, ModuleBytes) }
-
-func checkHeader(module []byte, limit uint64) error {
+// CheckHeader tells a core module of at most limit bytes from everything else.
+// The error says what was found and what to do about it.
+func CheckHeader(module []byte, limit uint64) error {
 	switch {
 	case uint64(len(module)) > limit:
 		return &Error{
 			Function: -1, Cap: "ModuleBytes", Value: uint64(len(module)), Limit: limit,
-			Message: fmt.Sprintf("the module has %d bytes, the limit is %d: strip debug information (-s) or split the function", len(module), limit),
+			Message: fmt.Sprintf("the module has %d bytes, the limit is %d: strip debug information (-s) or split the function%s",
+				len(module), limit, remedy("ModuleBytes", uint64(len(module)))),
 		}
 	case len(module) < 8 || !bytes.Equal(module[:4], magic):
 		return errors.New(`not a WebAssembly module (it does not begin with "\0asm"): build the function for wasm32-wasip1`)

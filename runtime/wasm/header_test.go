@@ -18,7 +18,7 @@ func TestOnlyCoreModulesAreLoaded(t *testing.T) {
 		"an unknown version":   {"\x00asm\x02\x00\x00\x00", "version 2"},
 		"one that is too long": {"\x00asm\x01\x00\x00\x00" + strings.Repeat("x", wasm.ModuleBytes), "limit"},
 	} {
-		err := wasm.CheckHeader([]byte(test.module))
+		err := wasm.CheckHeader([]byte(test.module), wasm.ModuleBytes)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
@@ -46,7 +46,7 @@ func FuzzMemoryMin(f *testing.F) {
 	m.Memory(1)
 	f.Add(m.Bytes())
 	f.Fuzz(func(t *testing.T, module []byte) {
-		if wasm.CheckHeader(module) == nil {
+		if wasm.CheckHeader(module, wasm.ModuleBytes) == nil {
 			wasm.MemoryMin(module)
 		}
 	})

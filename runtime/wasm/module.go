@@ -81,7 +81,7 @@ func (m *Module) Maxima() Maxima { return m.maxima }
 //
 // An error about the content is an *Error.
 func Read(module []byte, caps Caps) (*Module, error) {
-	if err := checkHeader(module, caps.ModuleBytes); err != nil {
+	if err := CheckHeader(module, caps.ModuleBytes); err != nil {
 		return nil, err
 	}
 	m := &Module{bytes: module, caps: caps, dataCount: -1, main: -1}

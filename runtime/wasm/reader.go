@@ -44,7 +44,7 @@ func (r *reader) within(offset int, what string, value uint64, name string, limi
 	}
 	r.failure(&Error{
 		Offset: offset, Cap: name, Value: value, Limit: limit,
-		Message: fmt.Sprintf("%s is %d, the cap is %d", what, value, limit),
+		Message: fmt.Sprintf("%s is %d, the cap is %d%s", what, value, limit, remedy(name, value)),
 	})
 	return false
 }

@@ -11,7 +11,6 @@ const (
 	minType    = 3 // form, two empty vectors
 	minImport  = 4 // two empty names, kind, index
 	minTable   = 3 // type, flags, minimum
-	minMemory  = 2 // flags, minimum
 	minGlobal  = 5 // type, mutability, ref.null, end
 	minExport  = 3 // an empty name, kind, index
 	minElement = 2 // flags 5: type, an empty vector
@@ -102,7 +101,9 @@ func (m *Module) addMemory(r *reader, start int) {
 	if r.err == nil && (l.min > maxMemoryPages || l.max > maxMemoryPages) {
 		r.fail(start, "a memory of more than %d pages", maxMemoryPages)
 	}
-	r.within(start, "the number of memories", uint64(len(m.memories)), "Memories", m.caps.Memories)
+	if r.err == nil && len(m.memories) > 1 {
+		r.fail(start, "there are %d memories: multiple memories are not supported", len(m.memories))
+	}
 	r.within(start, "the initial memory, in pages,", uint64(l.min), "MemoryPages", m.caps.MemoryPages)
 }
 
@@ -125,8 +126,7 @@ func (m *Module) readTables(r *reader) {
 }
 
 func (m *Module) readMemories(r *reader) {
-	n := r.count("the number of memories", "Memories", m.caps.Memories, minMemory)
-	for ; n > 0 && r.err == nil; n-- {
+	for n := r.u32(); n > 0 && r.err == nil; n-- {
 		m.addMemory(r, r.pos)
 	}
 }
