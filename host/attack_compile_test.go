@@ -35,7 +35,13 @@ func (a *attacks) manyOfOneKind(c wasm.Caps) {
 	a.costlyModule("functions", g)
 	g = a.command(2)
 	for i := range c.Types - 10 {
-		g.Type(repeated(w.I32, int(i%1000)), repeated(w.I64, int(i/1000)))
+		params := repeated(w.I32, int(c.TypeValues/c.Types)) // binary digits
+		for bit := range params {
+			if i>>bit&1 == 1 {
+				params[bit] = w.I64
+			}
+		}
+		g.Type(params, nil)
 	}
 	a.costlyModule("types", g)
 	adds := code{}.I64(1).Repeat(120_000, code{}.I64(a.between(1, 60)).Op(w.I64Add)).Op(w.Drop)

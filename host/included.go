@@ -112,7 +112,7 @@ func (in *inclusion) add(name, relative string) error {
 		return fmt.Errorf("more than %d files or %d MiB: name fewer", includedFiles, includedBytes>>20)
 	}
 	in.found[relative] = &fstest.MapFile{Data: content, Mode: 0o444}
-	sum := sha256.Sum256(content)
+	sum := digest(content)
 	in.sum = append(append(in.sum, relative...), sum[:]...)
 	return nil
 }

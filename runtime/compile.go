@@ -68,7 +68,7 @@ func (e *Engine) compileOnce(ctx context.Context, module []byte) (*code, error) 
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := e.wazero.CompileModule(ctx, p.code)
+	compiled, err := e.loadCompiled(ctx, p.code)
 	if err != nil && e.cacheDir == "" {
 		err = &refusal{fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))}
 	}
@@ -85,6 +85,14 @@ func keep(data []wasm.Run) []wasm.Run {
 		kept[i].Bytes = bytes.Clone(kept[i].Bytes)
 	}
 	return kept
+}
+
+// loadCompiled decodes a module and reads its code from the cache, as a rule. It
+// leaves half of the processors to those who are being served meanwhile.
+func (e *Engine) loadCompiled(ctx context.Context, code []byte) (wazero.CompiledModule, error) {
+	e.loads <- struct{}{}
+	defer func() { <-e.loads }()
+	return e.wazero.CompileModule(ctx, code)
 }
 
 // prepared returns what module becomes, from the cache, or from the compiler,
@@ -136,10 +144,22 @@ func validate(ctx context.Context, module []byte) error {
 // preparedFile is where what module becomes is kept: keyed by its content and by
 // all that decides what it becomes.
 func preparedFile(dir string, module []byte, caps wasm.Caps) string {
+	key := hash([]byte(fmt.Sprintf("%d %+v ", wasm.RewriterVersion, caps)), module)
+	return filepath.Join(dir, "prepared", hex.EncodeToString(key))
+}
+
+// hashPiece is what is hashed between two moments at which the scheduler and the
+// collector can have the thread: it is assembly, and 32 MiB take it 25 ms or more.
+const hashPiece = 64 << 10
+
+func hash(parts ...[]byte) []byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %+v ", wasm.RewriterVersion, caps)
-	h.Write(module)
-	return filepath.Join(dir, "prepared", hex.EncodeToString(h.Sum(nil)))
+	for _, part := range parts {
+		for piece := range slices.Chunk(part, hashPiece) {
+			h.Write(piece)
+		}
+	}
+	return h.Sum(nil)
 }
 
 var errSeal = errors.New("runtime: the file is damaged")
@@ -153,7 +173,7 @@ func readSealed(file string) ([]byte, error) {
 	if len(sealed) < sha256.Size {
 		return nil, errSeal
 	}
-	if sum := sha256.Sum256(sealed[sha256.Size:]); !bytes.Equal(sum[:], sealed[:sha256.Size]) {
+	if !bytes.Equal(hash(sealed[sha256.Size:]), sealed[:sha256.Size]) {
 		return nil, errSeal
 	}
 	return sealed[sha256.Size:], nil
@@ -168,8 +188,7 @@ func writeSealed(file string, content []byte) error {
 		return err
 	}
 	defer os.Remove(temporary.Name())
-	sum := sha256.Sum256(content)
-	_, err = temporary.Write(append(sum[:], content...))
+	_, err = temporary.Write(append(hash(content), content...))
 	if err = errors.Join(err, temporary.Close()); err != nil {
 		return err
 	}
@@ -304,5 +323,6 @@ func compileOrder(ctx context.Context, in io.Reader) error {
 	return err
 }
 
-// compilerCount is how many compilers run at a time: one on two processors.
+// compilerCount is how many compilers run at a time, and how many modules are
+// loaded: one on two processors.
 func compilerCount() int { return max(runtime.NumCPU()/2, 1) }

@@ -72,6 +72,7 @@ type Engine struct {
 	cacheDir  string
 	compiler  []string
 	compilers chan struct{}       // as many as may run at a time
+	loads     chan struct{}       // likewise
 	instance  wazero.ModuleConfig // of every instance
 
 	log     *slog.Logger
@@ -98,6 +99,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	e := &Engine{
 		caps: config.caps(), cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget),
 		compiler: config.Compiler, compilers: make(chan struct{}, compilerCount()),
+		loads:    make(chan struct{}, compilerCount()),
 		instance: anonymous(),
 		log:      config.Log,
 		ahead:    make(chan struct{}, 1),

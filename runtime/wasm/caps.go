@@ -16,6 +16,10 @@ type Caps struct {
 	Types   uint64 // 228
 	Params  uint64 // per function type, 45
 	Results uint64 // per function type, 1
+	// TypeValues counts the parameters and results of all types, 697: engines
+	// name types by spelling them out, and take all of a long type for each of its
+	// values.
+	TypeValues uint64
 
 	Imports   uint64 // 123
 	Functions uint64 // defined and imported, 19 852
@@ -65,6 +69,7 @@ func DefaultCaps() Caps {
 		Types:         2_000,
 		Params:        1_000,
 		Results:       1_000,
+		TypeValues:    20_000,
 		Imports:       1_000,
 		Functions:     50_000,
 		Tables:        16,
@@ -128,6 +133,7 @@ func (c *Caps) fields() []capField {
 		{"Types", &c.Types},
 		{"Params", &c.Params},
 		{"Results", &c.Results},
+		{"TypeValues", &c.TypeValues},
 		{"Imports", &c.Imports},
 		{"Functions", &c.Functions},
 		{"Tables", &c.Tables},

@@ -64,9 +64,9 @@ type Module struct {
 
 // Maxima are the largest values that a module reached; the names are those of Caps.
 type Maxima struct {
-	Types, Imports, Functions, Globals, Exports, ElementItems, DataSegments uint64
-	BodyBytes, Instructions, Locals, TotalLocals, Nesting, LoopNesting      uint64
-	Loops, Branches, TableTargets, TotalTargets                             uint64
+	Types, TypeValues, Imports, Functions, Globals, Exports, ElementItems, DataSegments uint64
+	BodyBytes, Instructions, Locals, TotalLocals, Nesting, LoopNesting                  uint64
+	Loops, Branches, TableTargets, TotalTargets                                         uint64
 }
 
 // Maxima says how near the module came to its caps.

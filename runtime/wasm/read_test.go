@@ -129,6 +129,9 @@ var generators = map[string]func(n uint64) []byte{
 	"Types":   func(n uint64) []byte { return module(1, times(n, 0x60, 0, 0)) },
 	"Params":  func(n uint64) []byte { return module(1, cat([]byte{1, 0x60}, times(n, 0x7f), []byte{0})) },
 	"Results": func(n uint64) []byte { return module(1, cat([]byte{1, 0x60, 0}, times(n, 0x7f))) },
+	"TypeValues": func(n uint64) []byte {
+		return module(1, cat([]byte{2, 0x60}, times(n-2, 0x7f), []byte{1, 0x7f, 0x60, 1, 0x7f, 0}))
+	},
 	"Imports": func(n uint64) []byte { return module(1, []byte{1, 0x60, 0, 0}, 2, times(n, 0, 0, 0, 0)) },
 	"Tables":  func(n uint64) []byte { return module(4, times(n, 0x70, 0, 0)) },
 	"Globals": func(n uint64) []byte { return module(6, times(n, 0x7f, 0, 0x41, 0, 0x0b)) },

@@ -32,7 +32,11 @@ func (m *Module) readTypes(r *reader) {
 	n := r.count("the number of types", "Types", m.caps.Types, minType)
 	m.maxima.Types = uint64(n)
 	for ; n > 0 && r.err == nil; n-- {
-		m.types = append(m.types, m.functionType(r))
+		start := r.pos
+		t := m.functionType(r)
+		m.types = append(m.types, t)
+		m.maxima.TypeValues += uint64(t.params.length() + t.results.length())
+		r.within(start, "the number of all types' parameters and results", m.maxima.TypeValues, "TypeValues", m.caps.TypeValues)
 	}
 }
 
