@@ -150,7 +150,13 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.admin, err = h.newAdmin(); err != nil {
 		return err
 	}
-	return h.Reload(ctx)
+	if err := h.Reload(ctx); err != nil {
+		return err
+	}
+	if err := h.engine.PruneCache(); err != nil {
+		h.log.Warn("cache not pruned", "error", err.Error())
+	}
+	return nil
 }
 
 // DefaultCaps are those of Options and Program without any.

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,45 +87,34 @@ func keep(data []wasm.Run) []wasm.Run {
 
 // loadCompiled decodes a module and reads its code from the cache, as a rule. It
 // leaves half of the processors to those who are being served meanwhile.
-func (e *Engine) loadCompiled(ctx context.Context, code []byte) (wazero.CompiledModule, error) {
+func (e *Engine) loadCompiled(ctx context.Context, module []byte) (wazero.CompiledModule, error) {
 	e.loads <- struct{}{}
 	defer func() { <-e.loads }()
-	return e.wazero.CompileModule(ctx, code)
+	return e.wazero.CompileModule(ctx, module)
 }
 
-// prepared returns what module becomes, from the cache, or from the compiler,
-// which leaves it there.
+// prepared returns what module becomes: from the cache, or by the compiler, which
+// leaves it there. This process compiles nothing if there is a
+// compiler: the code of what is returned is in the cache, too.
 func (e *Engine) prepared(ctx context.Context, module []byte) (*prepared, error) {
 	if e.cacheDir == "" {
 		return prepare(ctx, module, e.caps)
 	}
-	file := preparedFile(e.cacheDir, module, e.caps)
-	if p, err := readPrepared(file); err == nil {
+	file := e.preparedFile(e.cacheDir, module)
+	if p, err := e.cached(file); err == nil {
 		return p, nil
 	}
 	if len(e.compiler) > 0 {
 		if err := e.compileApart(ctx, module); err != nil {
 			return nil, err
 		}
-		return readPrepared(file)
+		return e.cached(file)
 	}
 	p, err := prepare(ctx, module, e.caps)
 	if err != nil {
 		return nil, err
 	}
-	encoded, err := p.encode()
-	if err != nil {
-		return nil, err
-	}
-	return p, writeSealed(file, encoded)
-}
-
-func readPrepared(file string) (*prepared, error) {
-	sealed, err := readSealed(file)
-	if err != nil {
-		return nil, err
-	}
-	return decode(sealed)
+	return p, writeSealed(file, p.encode())
 }
 
 // messageBytes is what is shown of an error that a module caused.
@@ -138,71 +125,6 @@ func validate(ctx context.Context, module []byte) error {
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(features))
 	defer r.Close(ctx)
 	_, err := r.CompileModule(ctx, module)
-	return err
-}
-
-// preparedFile is where what module becomes is kept: keyed by its content and by
-// all that decides what it becomes.
-func preparedFile(dir string, module []byte, caps wasm.Caps) string {
-	key := hash([]byte(fmt.Sprintf("%d %+v ", wasm.RewriterVersion, caps)), module)
-	return filepath.Join(dir, "prepared", hex.EncodeToString(key))
-}
-
-// hashPiece is what is hashed between two moments at which the scheduler and the
-// collector can have the thread: it is assembly, and 32 MiB take it 25 ms or more.
-const hashPiece = 64 << 10
-
-func hash(parts ...[]byte) []byte {
-	h := sha256.New()
-	for _, part := range parts {
-		for piece := range slices.Chunk(part, hashPiece) {
-			h.Write(piece)
-		}
-	}
-	return h.Sum(nil)
-}
-
-var errSeal = errors.New("runtime: the file is damaged")
-
-// readSealed reads a file that writeSealed wrote, whole.
-func readSealed(file string) ([]byte, error) {
-	sealed, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	if len(sealed) < sha256.Size {
-		return nil, errSeal
-	}
-	if !bytes.Equal(hash(sealed[sha256.Size:]), sealed[:sha256.Size]) {
-		return nil, errSeal
-	}
-	return sealed[sha256.Size:], nil
-}
-
-func writeSealed(file string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(file), "new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name())
-	_, err = temporary.Write(append(hash(content), content...))
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), file)
-}
-
-// emptyCache removes the files; wazero makes its directory only once.
-func emptyCache(dir string) (err error) {
-	files, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
-	for _, file := range files {
-		if removed := os.Remove(file); !errors.Is(removed, os.ErrNotExist) {
-			err = errors.Join(err, removed)
-		}
-	}
 	return err
 }
 
@@ -314,13 +236,41 @@ func compileOrder(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	e, err := New(ctx, Config{CacheDir: o.CacheDir, Caps: o.Caps})
+	return compileInto(ctx, o, module)
+}
+
+// compileInto leaves a module and its code in the cache. It compiles in a
+// directory of its own, which shows what the code's file is.
+func compileInto(ctx context.Context, o order, module []byte) error {
+	own, err := os.MkdirTemp(o.CacheDir, ownPrefix)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(own)
+	e, err := New(ctx, Config{CacheDir: own, Caps: o.Caps})
 	if err != nil {
 		return err
 	}
 	defer e.Close(ctx)
-	_, err = e.compile(ctx, module)
-	return err
+	p, err := prepare(ctx, module, o.Caps)
+	if err != nil {
+		return err
+	}
+	if _, err := e.wazero.CompileModule(ctx, p.code); err != nil {
+		return &refusal{fmt.Errorf("the module does not compile: %s", abi.Printable(err.Error(), messageBytes))}
+	}
+	files, _ := filepath.Glob(filepath.Join(own, e.codeDir, "*"))
+	if len(files) != 1 {
+		return fmt.Errorf("runtime: compiler: %d files of code, want one", len(files))
+	}
+	p.File = filepath.Base(files[0])
+	if err := os.MkdirAll(filepath.Join(o.CacheDir, e.codeDir), 0o700); err != nil {
+		return err
+	}
+	if err := os.Rename(files[0], filepath.Join(o.CacheDir, e.codeDir, p.File)); err != nil {
+		return err
+	}
+	return writeSealed(e.preparedFile(o.CacheDir, module), p.encode())
 }
 
 // compilerCount is how many compilers run at a time, and how many modules are

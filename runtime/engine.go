@@ -70,17 +70,22 @@ type Engine struct {
 
 	caps      Caps
 	cacheDir  string
+	codeDir   string // within cacheDir
 	compiler  []string
 	compilers chan struct{}       // as many as may run at a time
 	loads     chan struct{}       // likewise
 	instance  wazero.ModuleConfig // of every instance
 
-	log     *slog.Logger
-	noReset error // why no instance can be brought back to an image
-	pools   pools
-	ahead   chan struct{}      // held by who works ahead of requests
-	stop    context.CancelFunc // of the sweeping
-	swept   sync.WaitGroup
+	log      *slog.Logger
+	verified sync.Once
+	noReset  error // why no instance can be brought back to an image
+	pools    pools
+	ahead    chan struct{}      // held by who works ahead of requests
+	stop     context.CancelFunc // of the sweeping
+	swept    sync.WaitGroup
+
+	mu   sync.Mutex
+	used map[string]bool // files of modules that were loaded; guarded by mu
 }
 
 // features is WebAssembly 2.0 and what compilers emit beyond it. Exception
@@ -100,12 +105,15 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		caps: config.caps(), cache: cache, cacheDir: config.CacheDir, budget: memory.NewBudget(config.MemoryBudget),
 		compiler: config.Compiler, compilers: make(chan struct{}, compilerCount()),
 		loads:    make(chan struct{}, compilerCount()),
-		instance: anonymous(),
-		log:      config.Log,
-		ahead:    make(chan struct{}, 1),
+		instance: anonymous(), used: map[string]bool{},
+		log:   config.Log,
+		ahead: make(chan struct{}, 1),
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.codeDir, err = codeDirOf(ctx, config.CacheDir); err != nil {
+		return nil, fmt.Errorf("runtime: cache: %w", err)
 	}
 	e.wazero = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).
@@ -124,7 +132,6 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		return nil, fmt.Errorf("runtime: fuel: %w", err)
 	}
 	e.budget.Spare(e.pools.reclaim)
-	e.verify(ctx)
 	ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	e.swept.Go(func() { e.pools.run(ctx) })
 	return e, nil
@@ -149,20 +156,22 @@ func anonymous() wazero.ModuleConfig {
 // MemoryUsed is what all guests hold now, in bytes.
 func (e *Engine) MemoryUsed() int64 { return e.budget.Used() }
 
-// verify tries out what neither the system nor wazero documents and images rely
+// verify, once, tries out what neither the system nor wazero documents and images rely
 // on. What does not hold is given up, and the log says so.
 func (e *Engine) verify(ctx context.Context) {
-	err := e.budget.Verify()
-	if errors.Is(err, memory.ErrReset) {
-		e.noReset = err
-	}
-	if err != nil {
-		e.log.Warn("instances are reset by slower means", "error", err.Error())
-	}
-	if err := e.budget.VerifyShrink(ctx, e.wazero); err != nil {
-		e.noReset = err
-		e.log.Error("every request is served by a fresh instance, which is slower", "error", err.Error())
-	}
+	e.verified.Do(func() {
+		err := e.budget.Verify()
+		if errors.Is(err, memory.ErrReset) {
+			e.noReset = err
+		}
+		if err != nil {
+			e.log.Warn("instances are reset by slower means", "error", err.Error())
+		}
+		if err := e.budget.VerifyShrink(ctx, e.wazero); err != nil {
+			e.noReset = err
+			e.log.Error("every request is served by a fresh instance, which is slower", "error", err.Error())
+		}
+	})
 }
 
 // Close frees all functions and their code.

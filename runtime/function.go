@@ -76,6 +76,7 @@ func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig)
 	}
 	f.init = newInit()
 	if f.config.Isolation != abi.IsolationFresh {
+		e.verify(ctx)
 		f.pool = newPool(f)
 	}
 	return f, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/wasm"
@@ -16,6 +17,9 @@ type prepared struct {
 	code []byte
 	data []wasm.Run
 	traits
+	// File holds the compiled code, in the engine's cache; "" if it is not known, as
+	// this process compiles by itself.
+	File string
 }
 
 // traits are what is known of a module's instances.
@@ -32,7 +36,7 @@ type traits struct {
 
 // prepare reads module without trusting it, has the interpreter find it valid,
 // and only then rewrites it: what is not valid may become so.
-func prepare(ctx context.Context, module []byte, caps wasm.Caps) (*prepared, error) {
+func prepare(ctx context.Context, module []byte, caps Caps) (*prepared, error) {
 	read, err := wasm.Read(module, caps)
 	if err != nil {
 		return nil, &refusal{err}
@@ -59,31 +63,47 @@ type contents struct {
 	Traits traits
 }
 
-// encode writes the contents on one line, then the code and the data.
-func (p *prepared) encode() ([]byte, error) {
+// encode writes the name of the file and the contents, on a line each, then the
+// code and the data.
+func (p *prepared) encode() []byte {
 	c := contents{Code: len(p.code), Traits: p.traits}
 	for _, run := range p.data {
 		c.Data = append(c.Data, [2]uint32{run.Offset, uint32(len(run.Bytes))})
 	}
-	line, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	out := append(append(line, '\n'), p.code...)
+	line, _ := json.Marshal(c) // numbers and texts
+	out := append(append([]byte(p.File), '\n'), append(line, '\n')...)
+	out = append(out, p.code...)
 	for _, run := range p.data {
 		out = append(out, run.Bytes...)
 	}
-	return out, nil
+	return out
+}
+
+// nameBytes is more than the name of a file of code has.
+const nameBytes = 200
+
+// fileOf returns the name of the file from the start of what encode wrote.
+func fileOf(file []byte) (string, error) {
+	line, _, found := bytes.Cut(file[:min(len(file), nameBytes)], []byte{'\n'})
+	name := string(line)
+	if !found || name != "" && name != filepath.Base(name) {
+		return "", errSeal
+	}
+	return name, nil
 }
 
 // decode refers to file's bytes.
 func decode(file []byte) (*prepared, error) {
-	line, rest, _ := bytes.Cut(file, []byte{'\n'})
+	name, err := fileOf(file)
+	if err != nil {
+		return nil, err
+	}
+	line, rest, _ := bytes.Cut(file[len(name)+1:], []byte{'\n'})
 	var c contents
 	if err := json.Unmarshal(line, &c); err != nil || c.Code < 0 || c.Code > len(rest) {
 		return nil, errSeal
 	}
-	p := &prepared{code: rest[:c.Code], traits: c.Traits}
+	p := &prepared{code: rest[:c.Code], traits: c.Traits, File: name}
 	rest = rest[c.Code:]
 	for _, d := range c.Data {
 		if uint64(d[1]) > uint64(len(rest)) {
