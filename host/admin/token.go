@@ -59,13 +59,7 @@ func makeToken(data string) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.WriteString(base64.RawURLEncoding.EncodeToString(secret) + "\n")
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	path := filepath.Join(data, TokenFile)

@@ -132,12 +132,18 @@ func (n *node) symlink(text, name string) Errno {
 	return errno
 }
 
-func (n *node) link(name string, to directory, as string) Errno {
+// takes finds what is to get a name in another directory, of the same /tmp.
+func (n *node) takes(name string, to directory) (dir, child *node, errno Errno) {
 	dir, ok := to.(*node)
 	if !ok || dir.tmp != n.tmp {
-		return EXDEV
+		return nil, nil, EXDEV
 	}
-	child, errno := n.child(name)
+	child, errno = n.child(name)
+	return dir, child, errno
+}
+
+func (n *node) link(name string, to directory, as string) Errno {
+	dir, child, errno := n.takes(name, to)
 	if errno != Success {
 		return errno
 	}
@@ -199,11 +205,7 @@ func (n *node) freeIfGone() {
 // rename replaces what was there, if it is of the same kind and, for a
 // directory, empty.
 func (n *node) rename(name string, to directory, as string) Errno {
-	dir, ok := to.(*node)
-	if !ok || dir.tmp != n.tmp {
-		return EXDEV
-	}
-	child, errno := n.child(name)
+	dir, child, errno := n.takes(name, to)
 	if errno != Success {
 		return errno
 	}

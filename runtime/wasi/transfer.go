@@ -7,25 +7,12 @@ import (
 
 // fdRead reads from where the descriptor is, and moves on.
 func fdRead(c *call) Errno {
-	d, errno := c.descriptor(c.u32(0), 0)
-	switch {
-	case errno != Success:
+	d, v, count, errno := c.buffers(rightRead)
+	if errno != Success {
 		return errno
-	case d.dir != nil:
-		return EISDIR
-	case d.base&rightRead == 0:
-		return ENOTCAPABLE
 	}
 	if d.stream == &c.sys.streams[0] {
 		c.awaitRequest()
-	}
-	v, errno := c.iovecs(1)
-	if errno != Success {
-		return errno
-	}
-	count, errno := c.result(c.u32(3), 4)
-	if errno != Success {
-		return errno
 	}
 	var n int
 	if d.stream != nil {
@@ -35,6 +22,24 @@ func fdRead(c *call) Errno {
 		d.offset += int64(n)
 	}
 	return transferred(count, n, errno)
+}
+
+// buffers are what fd_read and fd_write are given: a descriptor with the right
+// need that is no directory, buffers, and where to tell how much was moved.
+func (c *call) buffers(need rights) (d *descriptor, v iovecs, count []byte, errno Errno) {
+	d, errno = c.descriptor(c.u32(0), 0)
+	switch {
+	case errno != Success:
+		return d, v, nil, errno
+	case d.dir != nil:
+		return d, v, nil, EISDIR
+	case d.base&need == 0:
+		return d, v, nil, ENOTCAPABLE
+	}
+	if v, errno = c.iovecs(1); errno == Success {
+		count, errno = c.result(c.u32(3), 4)
+	}
+	return d, v, count, errno
 }
 
 // readStream fills the buffers with what is there; only the first byte is
@@ -80,20 +85,7 @@ func readFile(f file, v *iovecs, at int64) (total int, errno Errno) {
 
 // fdWrite writes to where the descriptor is, or to the end, and moves on.
 func fdWrite(c *call) Errno {
-	d, errno := c.descriptor(c.u32(0), 0)
-	switch {
-	case errno != Success:
-		return errno
-	case d.dir != nil:
-		return EISDIR
-	case d.base&rightWrite == 0:
-		return ENOTCAPABLE
-	}
-	v, errno := c.iovecs(1)
-	if errno != Success {
-		return errno
-	}
-	count, errno := c.result(c.u32(3), 4)
+	d, v, count, errno := c.buffers(rightWrite)
 	if errno != Success {
 		return errno
 	}
