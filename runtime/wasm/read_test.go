@@ -291,7 +291,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"atomics":                            {body(0xfe, 0x00), "threads"},
 		"a shared memory":                    {module(5, []byte{1, 3, 1, 2}), "threads"},
 		"a 64-bit memory":                    {module(5, []byte{1, 4, 1}), "64-bit"},
-		"a second memory":                    {module(5, []byte{2, 0, 1, 0, 1}), "the number of memories is 2"},
+		"a second memory":                    {module(5, []byte{2, 0, 1, 0, 1}), "there are 2 memories"},
 		"a load from a second memory":        {body(0x41, 0, 0x28, 0x42, 1, 0, 0x1a), "multiple memories"},
 		"memory.size of a second memory":     {body(0x3f, 1, 0x1a), "multiple memories"},
 		"exceptions":                         {body(0x06, 0x40), "exception handling"},
