@@ -167,7 +167,9 @@ func (e *Engine) verify(ctx context.Context) {
 		if err != nil {
 			e.log.Warn("instances are reset by slower means", "error", err.Error())
 		}
-		if err := e.budget.VerifyShrink(ctx, e.wazero); err != nil {
+		trial := wazero.NewRuntime(ctx) // without the cache, which is for functions
+		defer trial.Close(ctx)
+		if err := e.budget.VerifyShrink(ctx, trial); err != nil {
 			e.noReset = err
 			e.log.Error("every request is served by a fresh instance, which is slower", "error", err.Error())
 		}
