@@ -3,6 +3,7 @@ package wasm_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"testing"
@@ -56,10 +57,26 @@ func (m *meter) export(t testing.TB, r wazero.Runtime) {
 	t.Helper()
 	_, err := r.NewHostModuleBuilder(wasm.FuelModule).NewFunctionBuilder().
 		WithFunc(func(_ context.Context, left, need int64) int64 { return m.refuel(left, need) }).
-		Export(wasm.RefuelImport).Instantiate(t.Context())
+		Export(wasm.RefuelImport).
+		NewFunctionBuilder().WithFunc(func() {}).Export(wasm.ResumeImport).Instantiate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// begin does what is left to the host of a module rewritten with Options.Image.
+func begin(ctx context.Context, instance api.Module, data []wasm.Run) error {
+	for _, run := range data {
+		if !instance.Memory().Write(run.Offset, run.Bytes) {
+			return errors.New("data outside the memory")
+		}
+	}
+	if start := instance.ExportedFunction(wasm.StartExport); start != nil {
+		if _, err := start.Call(ctx); err != nil {
+			return fmt.Errorf("start function[0] failed: %w", err) // as wazero says it
+		}
+	}
+	return nil
 }
 
 // liftedCaps let everything pass that the encodings can say.

@@ -32,13 +32,21 @@ func FuzzRewrite(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, entropy []byte) {
 		module := wasmtest.Random(entropy)
-		rewritten := rewrite(t, module, wasm.DefaultCaps(), wasm.Options{PieceBytes: 16, StackBytes: randomStack})
-		tiny, ok := runRandom(t, rewritten, newMeter(1))
+		read, err := wasm.Read(module, wasm.DefaultCaps())
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := read.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rewritten := rewrite(t, module, wasm.DefaultCaps(), wasm.Options{PieceBytes: 16, StackBytes: randomStack, Image: true})
+		tiny, ok := runRandom(t, rewritten, data, newMeter(1))
 		if !ok {
 			return // it runs for long, or for ever
 		}
-		large, _ := runRandom(t, rewritten, newMeter(1<<40))
-		original, _ := runRandom(t, module, nil)
+		large, _ := runRandom(t, rewritten, data, newMeter(1<<40))
+		original, _ := runRandom(t, module, nil, nil)
 		for i, want := range original.outcomes {
 			if got := tiny.outcomes[i]; got != want {
 				t.Errorf("call %d: the rewritten module gives %s, the original %s", i, got, want)
@@ -61,7 +69,7 @@ type randomRun struct {
 
 // runRandom calls each function of a random program, each in an instance of its
 // own. A nil meter stands for the original. It is not ok if the fuel ran out.
-func runRandom(t *testing.T, module []byte, m *meter) (run randomRun, ok bool) {
+func runRandom(t *testing.T, module []byte, data []wasm.Run, m *meter) (run randomRun, ok bool) {
 	ctx := context.Background()
 	config := wazero.NewRuntimeConfigInterpreter()
 	if m != nil {
@@ -80,7 +88,7 @@ func runRandom(t *testing.T, module []byte, m *meter) (run randomRun, ok bool) {
 		if m != nil {
 			*m = meter{slice: m.slice, budget: 20_000}
 		}
-		outcome, fuel, trapped, err := callRandom(ctx, r, compiled, i, m)
+		outcome, fuel, trapped, err := callRandom(ctx, r, compiled, data, i, m)
 		if errors.Is(err, errFuel) {
 			return run, false
 		}
@@ -91,12 +99,15 @@ func runRandom(t *testing.T, module []byte, m *meter) (run randomRun, ok bool) {
 	return run, true
 }
 
-func callRandom(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule, i int, m *meter) (outcome string, fuel int64, trapped bool, err error) {
+func callRandom(ctx context.Context, r wazero.Runtime, compiled wazero.CompiledModule, data []wasm.Run, i int, m *meter) (outcome string, fuel int64, trapped bool, err error) {
 	instance, err := r.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
 	if err != nil {
 		return "", 0, true, err
 	}
 	defer instance.Close(ctx)
+	if err := begin(ctx, instance, data); err != nil {
+		return "", 0, true, err
+	}
 	f := instance.ExportedFunction(fmt.Sprint("f", i))
 	var args []uint64
 	for n, t := range f.Definition().ParamTypes() {

@@ -113,7 +113,7 @@ func runScript(t *testing.T, root, path string) (refused []string) {
 	original := &specRun{dir: filepath.Dir(path), root: root}
 	want := original.run(t, script)
 	// Tiny pieces send small bulk operations through the helpers, too.
-	for _, options := range []wasm.Options{{}, {PieceBytes: 16, StackBytes: 1 << 30}} {
+	for _, options := range []wasm.Options{{}, {PieceBytes: 16, StackBytes: 1 << 30}, {StackBytes: 1 << 30, Image: true}} {
 		metered := &specRun{dir: filepath.Dir(path), root: root, meter: newMeter(7), options: options}
 		got := metered.run(t, script)
 		for i := range want {
@@ -132,6 +132,7 @@ type specRun struct {
 	meter     *meter
 	options   wasm.Options
 	refused   []string
+	unlike    int // modules whose data cannot be left to the host: they trap at their start, or import where it goes
 
 	runtime wazero.Runtime
 	modules map[string]api.Module
@@ -215,21 +216,33 @@ func (s *specRun) instantiate(t *testing.T, c specCommand, name string) (api.Mod
 	if err != nil {
 		t.Fatal(err)
 	}
+	var data []wasm.Run
 	if s.meter != nil {
 		read, err := wasm.Read(module, liftedCaps())
 		if err != nil {
 			s.refused = append(s.refused, fmt.Sprintf("%s: %v", c.Filename, err))
 			return nil, err
 		}
-		if module, err = wasm.Rewrite(read, s.options); err != nil {
+		options := s.options
+		if data, err = read.Data(); err != nil {
+			options.Image, s.unlike = false, s.unlike+1
+		}
+		if module, err = wasm.Rewrite(read, options); err != nil {
 			t.Fatal(err)
+		}
+		if !options.Image {
+			data = nil
 		}
 	}
 	compiled, err := s.runtime.CompileModule(t.Context(), module)
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
-	return s.runtime.InstantiateModule(t.Context(), compiled, wazero.NewModuleConfig().WithName(name).WithStartFunctions())
+	instance, err := s.runtime.InstantiateModule(t.Context(), compiled, wazero.NewModuleConfig().WithName(name).WithStartFunctions())
+	if err != nil {
+		return nil, err
+	}
+	return instance, begin(t.Context(), instance, data)
 }
 
 // act invokes a function or reads a global.
@@ -272,7 +285,9 @@ func (s *specRun) invalid(t *testing.T, c specCommand) string {
 		if err != nil {
 			return "refused"
 		}
-		if module, err = wasm.Rewrite(read, s.options); err != nil {
+		options := s.options
+		options.Image = false // which leaves out what may be wrong
+		if module, err = wasm.Rewrite(read, options); err != nil {
 			t.Fatal(err)
 		}
 	}
