@@ -8,9 +8,6 @@ import (
 	"github.com/cloche-run/cloche/host/ledger"
 )
 
-// probeEvery is how often a full disk is looked at again.
-const probeEvery = time.Second
-
 // submit has run done in the next commit and returns what it returned once that
 // is durable. It may be run more than once; the last time counts. It must return
 // an error of its own before it writes anything.
@@ -68,7 +65,7 @@ func (l *Ledger) commitAll() {
 func (l *Ledger) wait() {
 	var probe <-chan time.Time
 	if errors.Is(l.health.err(), ledger.ErrFull) {
-		timer := time.NewTimer(probeEvery)
+		timer := time.NewTimer(l.engine.probeEvery)
 		defer timer.Stop()
 		probe = timer.C
 	}
@@ -83,9 +80,10 @@ func (l *Ledger) wait() {
 func (l *Ledger) commit(changes []*change) {
 	changes = l.refuse(changes)
 	err := l.try(changes)
-	if errors.Is(err, ledger.ErrFull) && l.health.reserve.spend() {
-		changes = l.refuse(changes)
-		err = l.try(changes)
+	if errors.Is(err, ledger.ErrFull) {
+		if changes = l.refuse(changes); len(changes) > 0 && l.health.reserve.spend() {
+			err = l.try(changes)
+		}
 	}
 	for _, c := range changes {
 		if err != nil {
@@ -141,9 +139,13 @@ func (l *Ledger) judge(err error) error {
 	return err
 }
 
-// regain looks whether a full disk has room again.
+// regain looks whether a full disk has room again, now and then.
 func (l *Ledger) regain() {
-	if err := l.judge(l.writer.checkpoint("TRUNCATE")); err == nil && l.health.reserve.fill() {
+	if time.Since(l.probed) < l.engine.probeEvery {
+		return
+	}
+	l.probed = time.Now()
+	if err := l.judge(l.writer.checkpoint("TRUNCATE")); err == nil && l.health.reserve.refill() {
 		l.health.recover()
 		l.log.Info("ledger has room again: jobs are accepted", "path", l.path)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -25,10 +26,12 @@ type engine struct {
 	reserveBytes int64
 	// checkpointPages is how much of the log is copied into the file at a time.
 	checkpointPages int
+	// probeEvery is how often a full disk is looked at again.
+	probeEvery time.Duration
 }
 
 func modernc() engine {
-	return engine{name: "sqlite", synchronous: "FULL", reserveBytes: reserveBytes, checkpointPages: 1000, code: func(err error) (int, bool) {
+	return engine{name: "sqlite", synchronous: "FULL", reserveBytes: reserveBytes, checkpointPages: 1000, probeEvery: time.Second, code: func(err error) (int, bool) {
 		var e *sqlite.Error
 		if errors.As(err, &e) {
 			return e.Code(), true

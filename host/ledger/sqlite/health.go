@@ -11,8 +11,8 @@ import (
 // health is whether jobs are accepted. A full disk is something to recover from:
 // there is the reserve for what makes room. Any other error of the disk is final:
 // after a failed sync nobody knows what is on the disk, and asking again may get
-// a false yes (https://wiki.postgresql.org/wiki/Fsync_Errors). A new Open reads
-// what is really there and writes it anew.
+// a false yes (https://wiki.postgresql.org/wiki/Fsync_Errors). Another process
+// reads what is really there.
 type health struct {
 	reserve reserve
 
@@ -48,7 +48,7 @@ func (h *health) broke(cause error) {
 	if !errors.Is(cause, ledger.ErrBroken) {
 		cause = fmt.Errorf("%w: %w", ledger.ErrBroken, cause)
 	}
-	h.set(fmt.Errorf("%w: look at its disk, then start anew", cause), nil, ledger.ErrFull)
+	h.set(fmt.Errorf("%w: look at its disk, then restart cloche", cause), nil, ledger.ErrFull)
 }
 
 // recover ends a full disk's time.

@@ -1,14 +1,13 @@
 package sqlite
 
-import (
-	"os"
-)
+import "os"
 
-// reserveBytes is what is kept free for the end of jobs and for pruning: 8 MiB.
+// reserveBytes is what is kept free for ending and forgetting jobs: 8 MiB.
 const reserveBytes = 8 << 20
 
-// reserve is a file of that size that is given up when the disk is full, as even
-// forgetting a job needs room to write. Jobs are accepted again once it is back.
+// reserve is a file that is given up when the disk is full, as even forgetting a
+// job needs room to write. Jobs are accepted again when it is back and there is
+// as much room again beside it.
 type reserve struct {
 	path  string
 	bytes int64
@@ -20,28 +19,38 @@ func (r reserve) spend() bool {
 	return err == nil && info.Size() > 0 && os.Truncate(r.path, 0) == nil
 }
 
-// fill takes the room, and reports whether there was so much.
+// fill takes the room, if it is not taken, and reports whether it could.
 func (r reserve) fill() bool {
+	info, err := os.Stat(r.path)
+	return err == nil && info.Size() == r.bytes || r.take(r.bytes)
+}
+
+// refill takes the room if there is twice as much.
+func (r reserve) refill() bool { return r.take(2*r.bytes) && os.Truncate(r.path, r.bytes) == nil }
+
+// take makes the file that large, or leaves it as it was.
+func (r reserve) take(bytes int64) bool {
 	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() == r.bytes {
-		return true
+	info, err := f.Stat()
+	if err != nil {
+		return false
 	}
-	if writeZeros(f, r.bytes) != nil {
-		_ = f.Truncate(0)
+	if writeZeros(f, info.Size(), bytes) != nil {
+		_ = f.Truncate(info.Size())
 		return false
 	}
 	return true
 }
 
-// writeZeros writes the room and has the disk assign it.
-func writeZeros(f *os.File, bytes int64) error {
-	zeros := make([]byte, min(bytes, 1<<20))
-	for at := int64(0); at < bytes; at += int64(len(zeros)) {
-		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), bytes-at)], at); err != nil {
+// writeZeros writes from one offset to another and has the disk assign the room.
+func writeZeros(f *os.File, from, to int64) error {
+	zeros := make([]byte, 1<<20)
+	for at := from; at < to; at += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), to-at)], at); err != nil {
 			return err
 		}
 	}

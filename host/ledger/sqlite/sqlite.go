@@ -42,8 +42,9 @@ type Ledger struct {
 	reader *sql.DB
 	wake   chan struct{}
 
-	queue *queue
-	ended chan struct{} // closed when the committer has ended
+	queue  *queue
+	probed time.Time     // when a full disk was looked at last: the committer's
+	ended  chan struct{} // closed when the committer has ended
 
 	closing sync.Once
 }
@@ -160,16 +161,26 @@ func (l *Ledger) rouse() {
 }
 
 // Close ends the ledger when what was begun is done; ctx does not hurry it.
+//
+// One that is broken is not let go of, and Close says why it broke: SQLite would
+// copy the log into the file as it closes, and after a failed sync what it reads
+// may not be what was written. Who opens the file next, in another process,
+// checks the log first.
 func (l *Ledger) Close(context.Context) error {
 	err := ledger.ErrClosed
 	l.closing.Do(func() {
 		l.queue.close()
 		<-l.ended
-		err = nil
-		if l.health.err() == nil {
+		if err = l.health.err(); err == nil {
 			err = l.judge(l.writer.checkpoint("TRUNCATE"))
 		}
 		l.health.close()
+		if errors.Is(err, ledger.ErrBroken) {
+			return
+		}
+		if errors.Is(err, ledger.ErrFull) {
+			err = nil // the log stays for the next process
+		}
 		err = errors.Join(err, l.release())
 	})
 	return err
