@@ -11,7 +11,14 @@ import (
 
 // allowed are the licences that may be linked into a binary under Apache-2.0
 // with no more to do than to show their text.
-var allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"}
+var allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "public domain"}
+
+// beside are files named like a licence that a person has read: they say nothing
+// of what is linked, or nothing that no other file says.
+var beside = []struct{ module, file string }{
+	{"modernc.org/memory", "LICENSE-LOGO"},         // of a picture
+	{"modernc.org/sqlite", "LICENSE-3RD-PARTY.md"}, // an inventory, of its tests and tools too; each module linked has its own
+}
 
 // marks are words that only the named licence has. Texts are compared as
 // letters and digits in lower case, so marks are written so.
@@ -20,6 +27,7 @@ var marks = []struct{ license, words string }{
 	{"MIT", "permission is hereby granted free of charge to any person obtaining a copy of this software and associated documentation files"},
 	{"ISC", "with or without fee is hereby granted provided that the above copyright notice and this permission notice appear in all copies"},
 	{"0BSD", "permission to use copy modify and or distribute this software for any purpose with or without fee is hereby granted the software is provided"},
+	{"public domain", "all of the code and documentation in sqlite has been dedicated to the public domain"},
 	// Not allowed. They are named to be refused where they stand beside one that is.
 	{"BSD-4-Clause", "all advertising materials mentioning features or use of this software must display"},
 	{"GPL", "gnu general public license"},
@@ -82,6 +90,13 @@ func normal(text string) string {
 // whatever its name.
 func isLicense(name string) bool {
 	return hasPrefix(name, "license", "licence", "copying") && path.Ext(name) != ".go"
+}
+
+// isBeside reports whether a file of a module was read and is none of ours to judge.
+func isBeside(module, name string) bool {
+	return slices.ContainsFunc(beside, func(b struct{ module, file string }) bool {
+		return b.module == module && b.file == name
+	})
 }
 
 // isNotice reports whether a file goes with a licence: an attribution that must

@@ -50,6 +50,16 @@ func TestIdentifyOurOwn(t *testing.T) {
 	}
 }
 
+func TestWhatWasReadIsReadForOneModule(t *testing.T) {
+	files := []file{{"LICENSE", mit}, {"LICENSE-LOGO", "https://example.com/logo.png"}}
+	if got, err := (work{"modernc.org/memory", "v1.0.0", files}).license(); err != nil || got != "MIT" {
+		t.Errorf("got %q, %v, want MIT", got, err)
+	}
+	if got, err := (work{"example.com/memory", "v1.0.0", files}).license(); err == nil {
+		t.Errorf("another module: got %q, want an error", got)
+	}
+}
+
 func TestRefusalsNameTheWork(t *testing.T) {
 	for name, w := range map[string]work{
 		"no licence file":   {"example.com/pad", "v1.0.0", []file{{"NOTICE", mit}}},

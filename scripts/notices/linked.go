@@ -38,7 +38,7 @@ func (w work) String() string { return strings.TrimSpace(w.module + " " + w.vers
 func (w work) license() (string, error) {
 	var names []string
 	for _, f := range w.files {
-		if !isLicense(f.name) {
+		if !isLicense(f.name) || isBeside(w.module, f.name) {
 			continue
 		}
 		found, err := identify(f.text)

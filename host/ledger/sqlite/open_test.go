@@ -146,16 +146,7 @@ func TestOneProcessAtATime(t *testing.T) {
 	}
 }
 
-func TestNetworkFileSystemsHaveNames(t *testing.T) {
-	if got := networkName(0x6969); got != "nfs" {
-		t.Errorf("got %q, want nfs", got)
-	}
-	if got := networkName(0xef53); got != "" {
-		t.Errorf("ext4: got %q, want none", got)
-	}
-}
-
-// TestEveryByte spoils every part of a file in turn: it is refused, or what it
+// TestDamageIsNoticed flips bits of a file: it is refused, or what it
 // says is still right, or a job whose request is damaged ends as such. It never
 // says anything else.
 func TestDamageIsNoticed(t *testing.T) {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cloche-run/cloche/host/ledger"
 )
@@ -120,5 +121,5 @@ func (b *batch) shrink() error {
 	if err != nil || free < pages/4 {
 		return err
 	}
-	return b.each(func(scanner) error { return nil }, "PRAGMA incremental_vacuum(1000)")
+	return b.each(func(scanner) error { return nil }, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkPages))
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/cloche-run/cloche/host/ledger"
 )
 
-// Numbers of statuses in the file. Those up to maxWaiting wait, those from
-// minEnded on have ended, which indexes rely on.
+// Numbers of statuses in the file. Indexes rely on those up to retrying being
+// the ones that wait, and those from succeeded on the ones that have ended.
 const (
 	queued = 1 + iota
 	scheduled
@@ -16,9 +16,6 @@ const (
 	succeeded
 	dead
 	canceled
-
-	maxWaiting = retrying
-	minEnded   = succeeded
 )
 
 // number returns the number of a status; statusOf the status of a number.
