@@ -37,6 +37,7 @@ func Run(t *testing.T, newStore func(t testing.TB) Store) {
 	} {
 		for name, test := range group.tests {
 			t.Run(group.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				w := &world{T: t, store: newStore(t), now: noon()}
 				w.open()
 				defer w.close()

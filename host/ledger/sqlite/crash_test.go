@@ -155,6 +155,10 @@ func cycles(otherwise int) int {
 	return otherwise
 }
 
+// perFile is how many crashes a file lives through: all its jobs are compared
+// after each.
+const perFile = 20
+
 // TestKilled kills a process with a ledger, again and again. As the system lives
 // on, the control is not one without syncs but one that says too early that a
 // job is accepted.
@@ -165,20 +169,27 @@ func TestKilled(t *testing.T) {
 		cycles int
 	}{
 		{"nothing accepted is lost", false, cycles(10)},
-		{"control: what is accepted before the commit is lost", true, 3},
+		{"control: what is accepted before the commit is lost", true, 50},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "ledger.db")
-			b := newBook()
 			random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-			jobs, ends := 0, 0
+			var path string
+			var b *book
+			jobs, ends, seen := 0, 0, 0
 			for cycle := range test.cycles {
+				if cycle%perFile == 0 {
+					path, b = filepath.Join(t.TempDir(), "ledger.db"), newBook()
+				}
 				v := startVictim(t, b, path, "FULL", test.early, cycle)
 				v.waitFor(t, 50+random.IntN(1500))
 				v.kill()
-				jobs, ends = recovered(t, path, b, true)
+				j, e := recovered(t, path, b, true)
+				jobs, ends, seen = jobs+j, ends+e, seen+len(b.jobs)
+				if test.early && jobs > 0 {
+					break
+				}
 			}
-			t.Logf("%d cycles, %d jobs: lost %d jobs, %d ends", test.cycles, len(b.jobs), jobs, ends)
+			t.Logf("up to %d cycles, %d jobs compared: lost %d jobs, %d ends", test.cycles, seen, jobs, ends)
 			if lost := jobs+ends > 0; lost != test.early {
 				t.Errorf("lost %d jobs, %d ends; want a loss: %v", jobs, ends, test.early)
 			}

@@ -31,8 +31,9 @@ func TestADiskThatFails(t *testing.T) {
 		{"the disk is full", "write", sqlite3.FULL, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			met := 0
-			for nth := 1; nth < 200; nth += 1 + nth/20 {
+			for nth := 1; nth < 200; nth += 1 + nth/cycles(5) {
 				d := newDisk(t)
 				fault := func(kind string, n int) error {
 					if (kind == test.kind || test.kind == "any") && (n == nth || test.from && n > nth) {
