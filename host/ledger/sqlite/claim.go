@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"math"
 
 	"github.com/cloche-run/cloche/host/ledger"
@@ -14,6 +15,7 @@ func (l *Ledger) Claim(ctx context.Context, limits ledger.Limits) ([]ledger.Clai
 	if err := limits.Validate(); err != nil {
 		return nil, err
 	}
+	limits.Running = maps.Clone(limits.Running)
 	return submit(ctx, l, &change{}, func(b *batch) ([]ledger.Claim, error) { return b.claim(limits) })
 }
 
@@ -122,7 +124,7 @@ func (b *batch) read(l *line, runAt int64, id ledger.ID) error {
 		err := s.scan(row)
 		l.jobs = append(l.jobs, s)
 		return err
-	}, "SELECT "+jobColumns+` FROM jobs WHERE fn = ? AND status <= 3 AND run_at <= ? AND (run_at, id) > (?, ?)
+	}, "SELECT "+jobColumns+` FROM jobs INDEXED BY jobs_waiting WHERE fn = ? AND status <= 3 AND run_at <= ? AND (run_at, id) > (?, ?)
 		ORDER BY run_at, id LIMIT ?`, l.function, b.now.UnixMicro(), runAt, id[:], l.want)
 	if err != nil {
 		return err

@@ -130,6 +130,7 @@ func (l *Ledger) judge(err error) error {
 			l.log.Error("ledger is full: no jobs are accepted", "path", l.path, "error", err)
 		}
 		l.health.full(err)
+		return l.health.err()
 	case errors.Is(err, ledger.ErrBusy), errors.Is(err, errRefused):
 	default:
 		l.log.Error("ledger is broken: nothing is written any more", "path", l.path, "error", err)

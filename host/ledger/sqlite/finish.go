@@ -111,23 +111,26 @@ func (b *batch) event(s *stored, target string, response []byte) error {
 // interruptAll ends the attempts that the process before left running, and
 // returns how many there were.
 func (b *batch) interruptAll() (n int, err error) {
-	var orphans []stored
+	var left []stored
 	err = b.each(func(row scanner) error {
 		var s stored
 		err := s.scan(row)
-		orphans = append(orphans, s)
+		left = append(left, s)
 		return err
-	}, "SELECT "+jobColumns+" FROM jobs WHERE status = 4 AND fn IN (SELECT fn FROM counters WHERE status = 4 AND jobs > 0)")
-	for i := range orphans {
+	}, orphans)
+	for i := range left {
 		if err == nil {
-			err = b.finish(&orphans[i], &ledger.Outcome{
+			err = b.finish(&left[i], &ledger.Outcome{
 				Result: ledger.Interrupted, Error: ledger.HostDied, Blame: true,
-				RetryAfter: ledger.Backoff(orphans[i].Interrupts + 1),
+				RetryAfter: ledger.Backoff(left[i].Interrupts + 1),
 			})
 		}
 	}
-	return len(orphans), err
+	return len(left), err
 }
+
+// orphans are the jobs that run.
+const orphans = "SELECT " + jobColumns + " FROM jobs WHERE fn IN (SELECT fn FROM counters WHERE status = 4 AND jobs > 0) AND status = 4"
 
 // Cancel ends a job that waits, and asks one that runs to end.
 func (l *Ledger) Cancel(ctx context.Context, id ledger.ID) (ledger.Job, error) {

@@ -40,7 +40,10 @@ func (h *health) refuses(growing bool) error {
 
 // full records a full disk. What is worse stays.
 func (h *health) full(cause error) {
-	h.set(fmt.Errorf("%w: %w: make room on its disk, or prune finished jobs", ledger.ErrFull, cause), nil, ledger.ErrFull)
+	if !errors.Is(cause, ledger.ErrFull) {
+		cause = fmt.Errorf("%w: %w", ledger.ErrFull, cause)
+	}
+	h.set(fmt.Errorf("%w: make room on its disk, or prune finished jobs", cause), nil, ledger.ErrFull)
 }
 
 // broke records that nothing may be written any more.

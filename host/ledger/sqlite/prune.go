@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/cloche-run/cloche/host/ledger"
 )
@@ -21,6 +22,7 @@ func (l *Ledger) Prune(ctx context.Context, retention ledger.Retention, budget i
 	if err := retention.Validate(budget); err != nil {
 		return pruned, err
 	}
+	retention.Keep = maps.Clone(retention.Keep)
 	for more := true; more && !pruned.More; {
 		step, err := submit(ctx, l, &change{}, func(b *batch) (ledger.Pruned, error) {
 			return b.prune(&retention, min(pruneJobs, budget-pruned.Jobs-pruned.Keys))
@@ -68,7 +70,7 @@ func (b *batch) pruneStatus(function string, status int, keep ledger.Keep, budge
 		err := s.scan(row)
 		ended = append(ended, s)
 		return err
-	}, "SELECT "+jobColumns+` FROM jobs WHERE status = ? AND status >= 5 AND (? = '' OR fn = ?)
+	}, "SELECT "+jobColumns+` FROM jobs INDEXED BY jobs_ended WHERE status = ? AND status >= 5 AND (? = '' OR fn = ?)
 		ORDER BY finished_at, id LIMIT ?`, status, function, function, budget)
 	for i := range ended {
 		if err != nil || b.now.Sub(ended[i].FinishedAt) < keep.Age && int64(n) >= excess {
