@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -137,24 +138,46 @@ func turn(b *testing.B, clients int, do func() error) (rate, p50 float64) {
 	return rate, took[len(took)/2]
 }
 
-// lives is how many jobs a second 64 workers enqueue, claim and end.
+// lives is how many jobs a second are enqueued by 64 clients, claimed by a
+// dispatcher with 64 slots, and ended by their workers: from the first until the
+// last has ended.
 func lives(b *testing.B, l *sqlite.Ledger) float64 {
 	drain(b, l)
-	rate, _ := turn(b, 64, func() error {
-		if err := enqueue(l); err != nil {
-			return err
-		}
-		for {
-			claims, err := l.Claim(context.Background(), ledger.Limits{Max: 1, Others: 1 << 20})
-			if err != nil {
-				return err
-			}
-			if len(claims) == 1 {
-				return finish(l, claims)
-			}
-		}
+	const slots = 64
+	var enqueued, ended atomic.Int64
+	var produced atomic.Bool
+	var workers sync.WaitGroup
+	free := make(chan struct{}, slots)
+	start := time.Now()
+	workers.Go(func() {
+		turn(b, 64, func() error {
+			enqueued.Add(1)
+			return enqueue(l)
+		})
+		produced.Store(true)
 	})
-	return rate
+	for !b.Failed() && (!produced.Load() || ended.Load() < enqueued.Load()) {
+		claims, err := l.Claim(context.Background(), ledger.Limits{Max: slots - len(free), Others: 1 << 20})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, c := range claims {
+			free <- struct{}{}
+			workers.Go(func() {
+				if err := finish(l, []ledger.Claim{c}); err != nil {
+					b.Error(err)
+				}
+				ended.Add(1)
+				<-free
+			})
+		}
+		if len(free) == slots {
+			free <- struct{}{} // wait for a slot
+			<-free
+		}
+	}
+	workers.Wait()
+	return float64(ended.Load()) / time.Since(start).Seconds()
 }
 
 func finish(l *sqlite.Ledger, claims []ledger.Claim) error {
