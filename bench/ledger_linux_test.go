@@ -56,17 +56,16 @@ func BenchmarkLedger(b *testing.B) {
 		drain(b, l)
 	}
 	for name := range rounds[0] {
-		b.ReportMetric(median(rounds, name), name)
+		b.ReportMetric(medianOf(rounds, name), name)
 	}
 }
 
-func median(rounds []map[string]float64, name string) float64 {
+func medianOf(rounds []map[string]float64, name string) float64 {
 	var values []float64
 	for _, r := range rounds {
 		values = append(values, r[name])
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return median(values)
 }
 
 func openLedger(b *testing.B, path string) *sqlite.Ledger {
