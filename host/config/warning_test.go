@@ -18,7 +18,7 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 		name, toml string
 		want       []config.Warning
 	}{
-		{"a planned setting", "[functions]\nisolation = 1000", []config.Warning{{2, "functions.isolation", notYet}}},
+		{"a planned setting", "[functions]\nallow_hosts = 1000", []config.Warning{{2, "functions.allow_hosts", notYet}}},
 		{
 			"a planned setting of two functions", "[functions.b]\nlimits = 1\n[functions.a]\nlimits = 1",
 			[]config.Warning{{2, "functions.b.limits", notYet}, {4, "functions.a.limits", notYet}},
