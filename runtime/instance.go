@@ -29,6 +29,7 @@ type instance struct {
 	image  *image // what it starts from and goes back to; nil if it has none
 	ready  bool   // for a request
 	served int    // requests
+	audit  func() bool
 }
 
 // opening gives an account its first bytes: at least min.
@@ -38,6 +39,7 @@ type opening func(a *memory.Account, min uint64) bool
 // guest has run.
 func (f *Function) instantiate(ctx context.Context, open opening) (*instance, error) {
 	i := &instance{account: memory.NewAccount(f.engine.budget, f.memoryLimit())}
+	i.audit = i.account.Same
 	if !open(i.account, f.memory) || !i.account.Hold(f.module.Footprint) {
 		i.close()
 		return nil, errNoMemory
@@ -120,7 +122,7 @@ func (i *instance) reset() error {
 	i.system.Reset()
 	i.system.Rewind()
 	i.served++
-	if i.served%AuditEvery == 0 && !i.account.Same() {
+	if i.served%AuditEvery == 0 && !i.audit() {
 		return errAudit
 	}
 	return nil
@@ -134,6 +136,16 @@ const AuditEvery = 1000
 func (i *instance) restore() {
 	for n, g := range i.globals {
 		g.Set(i.image.globals[n])
+	}
+}
+
+// IdleDirty is what an instance that waits for long keeps of memory of its own,
+// in bytes: more is dropped, and costs the next request page faults.
+const IdleDirty = 128 << 10
+
+func (i *instance) trim() {
+	if i.image != nil && i.account.Dirty() > IdleDirty {
+		_ = i.account.Trim() // it stays correct if it keeps more
 	}
 }
 

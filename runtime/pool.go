@@ -220,6 +220,9 @@ func (p *pool) sweep(now time.Time) {
 		return
 	}
 	freed := p.shrink(len(p.idle) - max(p.fewest-spare, 0))
+	for _, i := range p.idle[:min(p.fewest, len(p.idle))] {
+		i.trim()
+	}
 	p.fewest = len(p.idle)
 	p.mu.Unlock()
 	closeAll(freed)
