@@ -60,6 +60,8 @@ type Config struct {
 	MemoryBudget int64
 	// Log takes what an operator should know; nil discards.
 	Log *slog.Logger
+
+	trial bool // the engine is for tryPause alone
 }
 
 // Engine compiles and holds functions. It is safe for concurrent use.
@@ -77,7 +79,9 @@ type Engine struct {
 	instance  wazero.ModuleConfig // of every instance
 
 	log      *slog.Logger
+	trial    bool
 	verified sync.Once
+	noPause  error // why no command can be put back to where it paused
 	noReset  error // why no instance can be brought back to an image
 	pools    pools
 	ahead    chan struct{}      // held by who works ahead of requests
@@ -107,6 +111,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 		loads:    make(chan struct{}, compilerCount()),
 		instance: anonymous(), used: map[string]bool{},
 		log:   config.Log,
+		trial: config.trial,
 		ahead: make(chan struct{}, 1),
 	}
 	if e.log == nil {
@@ -172,6 +177,12 @@ func (e *Engine) verify(ctx context.Context) {
 		if err := e.budget.VerifyShrink(ctx, trial); err != nil {
 			e.noReset = err
 			e.log.Error("every request is served by a fresh instance, which is slower", "error", err.Error())
+		}
+		if !e.trial {
+			e.noPause = tryPause(ctx)
+		}
+		if e.noPause != nil {
+			e.log.Error("commands get ready anew for each request, which is slower", "error", e.noPause.Error())
 		}
 	})
 }

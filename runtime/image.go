@@ -103,6 +103,9 @@ func (f *Function) conceive(ctx context.Context) (*image, *instance, error) {
 
 // develop makes the function's image, and the instance that it was taken of.
 func (f *Function) develop(ctx context.Context) (*image, *instance, error) {
+	if why := f.engine.noPause; why != nil && f.kind.Pauses() != wasi.NoPause {
+		return nil, nil, &unfit{why}
+	}
 	first, err := f.ready(ctx, f.init, f.initLog())
 	var known abi.Faulter
 	if errors.Is(err, guest.ErrEnded) || f.kind.Pauses() != wasi.NoPause && errors.As(err, &known) && known.Fault() != abi.FaultHostBusy {
