@@ -35,27 +35,31 @@ func (l *Ledger) checkFile(ctx context.Context) error {
 
 // touch reads the beginning and the end of every table and index.
 func (l *Ledger) touch(ctx context.Context) error {
-	for _, query := range []string{
-		"SELECT count(*) FROM counters",
-		"SELECT min(id), max(id) FROM jobs",
-		"SELECT fn, run_at FROM jobs INDEXED BY jobs_waiting WHERE status <= 3 ORDER BY fn LIMIT 1",
-		"SELECT fn, run_at FROM jobs INDEXED BY jobs_waiting WHERE status <= 3 ORDER BY fn DESC LIMIT 1",
-		"SELECT fn, status FROM jobs INDEXED BY jobs_listed ORDER BY fn LIMIT 1",
-		"SELECT fn, status FROM jobs INDEXED BY jobs_listed ORDER BY fn DESC LIMIT 1",
-		"SELECT status, finished_at FROM jobs INDEXED BY jobs_ended WHERE status >= 5 ORDER BY status LIMIT 1",
-		"SELECT status, finished_at FROM jobs INDEXED BY jobs_ended WHERE status >= 5 ORDER BY status DESC LIMIT 1",
-		"SELECT min(job), max(job) FROM requests",
-		"SELECT min(job), max(job) FROM attempts",
-		"SELECT min(kind), max(kind) FROM keys",
-		"SELECT min(expires_at), max(expires_at) FROM keys",
-		"SELECT min(seq), max(seq) FROM events",
-		"SELECT count(*) FROM paused",
-	} {
-		if _, err := l.writer.conn.ExecContext(ctx, query); err != nil {
+	for _, query := range touches() {
+		if _, err := texts(ctx, l.writer.conn, query); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func touches() (queries []string) {
+	for _, order := range []string{
+		"fn FROM counters ORDER BY fn",
+		"id FROM jobs ORDER BY id",
+		"fn FROM jobs INDEXED BY jobs_waiting WHERE status <= 3 ORDER BY fn",
+		"fn FROM jobs INDEXED BY jobs_listed ORDER BY fn",
+		"status FROM jobs INDEXED BY jobs_ended WHERE status >= 5 ORDER BY status",
+		"job FROM requests ORDER BY job",
+		"job FROM attempts ORDER BY job",
+		"kind FROM keys ORDER BY kind",
+		"expires_at FROM keys INDEXED BY keys_expiring ORDER BY expires_at",
+		"seq FROM events ORDER BY seq",
+		"fn FROM paused ORDER BY fn",
+	} {
+		queries = append(queries, "SELECT "+order+" LIMIT 1", "SELECT "+order+" DESC LIMIT 1")
+	}
+	return queries
 }
 
 // verdict runs a check of SQLite's, which returns "ok" or what is wrong.

@@ -13,13 +13,14 @@ import (
 )
 
 // openReaders opens connections that cannot write.
-func openReaders(path string, e engine) (*sql.DB, error) {
+func openReaders(ctx context.Context, path string, e engine) (*sql.DB, error) {
 	db, err := e.open(path, "busy_timeout(5000)", "query_only(1)", "mmap_size(0)", "cell_size_check(1)")
-	if err == nil {
-		db.SetMaxOpenConns(readers)
-		db.SetMaxIdleConns(readers)
+	if err != nil {
+		return nil, err
 	}
-	return db, err
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	return db, db.PingContext(ctx)
 }
 
 // read lets f read what was true at one moment. Transactions are short: the log

@@ -115,7 +115,7 @@ func (l *Ledger) connect(ctx context.Context) error {
 	if err := l.checkFile(ctx); err != nil {
 		return err
 	}
-	if l.reader, err = openReaders(l.path, l.engine); err != nil {
+	if l.reader, err = openReaders(ctx, l.path, l.engine); err != nil {
 		return err
 	}
 	return l.resume()

@@ -179,18 +179,19 @@ func (w *writer) exec(query string, args ...any) error {
 	return err
 }
 
+const highWater = "SELECT (SELECT jobs FROM counters WHERE fn = '' AND status = ?), (SELECT id FROM jobs ORDER BY id DESC LIMIT 1)"
+
 // highWater is the latest time that the file knows, to the second, and the
 // latest id.
-func (w *writer) highWater() (highWater time.Time, latest ledger.ID, err error) {
+func (w *writer) highWater() (at time.Time, latest ledger.ID, err error) {
 	var micros sql.NullInt64
 	var id []byte
-	err = w.conn.QueryRowContext(context.Background(),
-		"SELECT (SELECT jobs FROM counters WHERE fn = '' AND status = ?), (SELECT max(id) FROM jobs)", totalClock).Scan(&micros, &id)
-	highWater, latest = toTime(micros.Int64), toID(id)
-	if made := latest.Time(); made.After(highWater) {
-		highWater = made
+	err = w.conn.QueryRowContext(context.Background(), highWater, totalClock).Scan(&micros, &id)
+	at, latest = toTime(micros.Int64), toID(id)
+	if made := latest.Time(); made.After(at) {
+		at = made
 	}
-	return highWater, latest, err
+	return at, latest, err
 }
 
 // commit runs changes in one transaction and sets their errors; its own error
