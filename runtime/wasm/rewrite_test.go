@@ -129,6 +129,7 @@ func TestWhatProgramsCost(t *testing.T) {
 		// Five for each round of the loop, at least one for the entry.
 		"a loop of 10":         {[]byte{0x03, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b, 0x41, 1}, [3]uint64{10}, 1 + 10*5 + 1},
 		"memory.grow":          {[]byte{0x41, 1, 0x40, 0}, [3]uint64{}, 2001},
+		"table.grow":           {[]byte{0xd0, 0x70, 0x20, 0, 0xfc, 15, 0}, [3]uint64{10}, 2 + 20 + 2000 + 10/2},
 		"ref.func":             {[]byte{0xd2, 0, 0x1a, 0x41, 1}, [3]uint64{}, 101},
 		"a call":               {[]byte{0x41, 0, 0x10, 1, 0x41, 0}, [3]uint64{}, 1 + 4 + 1 + 2},
 		"filling 1000 bytes":   {[]byte{0x41, 0, 0x41, 0, 0x20, 2, 0xfc, 11, 0, 0x41, 0}, [3]uint64{0, 0, 1000}, 3 + 20 + 1000/16 + 1},
