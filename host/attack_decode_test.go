@@ -190,7 +190,7 @@ func (a *attacks) otherFeatures() {
 	}{
 		{"memory64", "memory", []byte{1, 4, 2}},
 		{"memory-shared", "memory", []byte{1, 3, 2, 4}},
-		{"memories-2", "cap", []byte{2, 0, 2, 0, 2}},
+		{"memories-2", "multiple memories", []byte{2, 0, 2, 0, 2}},
 		{"memory-min-above-max", "maximum", []byte{1, 1, 9, 2}},
 		{"memory-65537", "pages", slices.Concat([]byte{1, 0}, w.Uint(65537))},
 	} {

@@ -105,9 +105,7 @@ func (m *Module) addMemory(r *reader, start int) {
 	if r.err == nil && (l.min > maxMemoryPages || l.max > maxMemoryPages) {
 		r.fail(start, "a memory of more than %d pages", maxMemoryPages)
 	}
-	if r.err == nil && len(m.memories) > 1 {
-		r.fail(start, "there are %d memories: multiple memories are not supported", len(m.memories))
-	}
+	m.oneMemory(r, start, len(m.memories))
 	r.within(start, "the initial memory, in pages,", uint64(l.min), "MemoryPages", m.caps.MemoryPages)
 }
 
@@ -130,8 +128,16 @@ func (m *Module) readTables(r *reader) {
 }
 
 func (m *Module) readMemories(r *reader) {
-	for n := r.u32(); n > 0 && r.err == nil; n-- {
+	start := r.pos
+	n := r.u32()
+	for m.oneMemory(r, start, int(n)); n > 0 && r.err == nil; n-- {
 		m.addMemory(r, r.pos)
+	}
+}
+
+func (m *Module) oneMemory(r *reader, offset, count int) {
+	if r.err == nil && count > 1 {
+		r.fail(offset, "there are %d memories: multiple memories are not supported", count)
 	}
 }
 
