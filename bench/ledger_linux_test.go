@@ -288,7 +288,7 @@ func BenchmarkLedgerStart(b *testing.B) {
 		b.StartTimer()
 	}
 	for name := range rounds[0] {
-		b.ReportMetric(median(rounds, name), name)
+		b.ReportMetric(medianOf(rounds, name), name)
 	}
 }
 
