@@ -54,9 +54,8 @@ type Function struct {
 	memory    uint64 // bytes at the start
 	hasMemory bool
 
-	pool  *pool // nil if every request has its instance made for it
-	init  wasi.Init
-	whole bool // every instance gets ready by itself: memory and globals are not all of its state
+	pool *pool // nil if every request has its instance made for it
+	init wasi.Init
 }
 
 // Load compiles module and recognises its kind; the guest does not run yet. An error says what is wrong
@@ -86,6 +85,12 @@ func (e *Engine) Load(ctx context.Context, module []byte, config FunctionConfig)
 const wasmPages = 1 << 16
 
 func (f *Function) prepare() (err error) {
+	switch f.config.Isolation {
+	case "", abi.IsolationSnapshot, abi.IsolationFresh, abi.IsolationReuse:
+	default:
+		return fmt.Errorf("%.80q is no isolation: it is %s, %s or %s",
+			f.config.Isolation, abi.IsolationSnapshot, abi.IsolationFresh, abi.IsolationReuse)
+	}
 	if f.kind, err = guest.Detect(f.module, f.config.Protocol); err != nil {
 		return err
 	}

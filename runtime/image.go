@@ -30,6 +30,7 @@ type image struct {
 	globals []uint64
 	settled wasi.Settled
 	unborn  bool // nothing of the guest has run: it gets ready with each request
+	whole   bool // every instance gets ready by itself: memory and globals are not all of its state
 	preface guest.Preface
 	seeds   []entropy.Generator
 }
@@ -97,7 +98,6 @@ func (f *Function) conceive(ctx context.Context) (*image, *instance, error) {
 		i.close()
 		return nil, nil, err
 	}
-	f.whole = false
 	return img, i, i.adopt(img)
 }
 
@@ -142,14 +142,14 @@ func (f *Function) capture(ctx context.Context, r *readied) (*image, error) {
 	if img.memory, err = memory.NewImage(r.content()); err != nil {
 		return nil, err
 	}
-	f.whole = r.dirty.Get() != 0 || f.kind.Pauses() != wasi.NoPause
+	img.whole = r.dirty.Get() != 0 || f.kind.Pauses() != wasi.NoPause
 	r.dirty.Set(0)
 	return img, nil
 }
 
 // another makes one more instance that stands at img.
 func (f *Function) another(ctx context.Context, img *image) (*instance, error) {
-	if !f.whole {
+	if !img.whole {
 		i, err := f.instantiate(ctx, func(a *memory.Account, _ uint64) bool { return a.OpenImage(img.memory) })
 		if err != nil {
 			return nil, err

@@ -46,11 +46,9 @@ type invocation struct {
 func (v *invocation) take(ctx context.Context) (err error) {
 	f := v.function
 	if f.pool != nil {
-		if v.instance, err = f.pool.take(ctx); v.instance != nil {
-			return nil
-		}
+		v.instance, err = f.pool.take(ctx)
 	}
-	if err == nil || !errors.Is(err, errNoMemory) { // a fresh instance may do better
+	if v.instance == nil { // a fresh one may do better than one of the pool's
 		v.instance, err = f.instantiate(ctx, (*memory.Account).Open)
 	}
 	return err
