@@ -32,14 +32,21 @@ type run struct {
 // that it calls with r.ctx.
 func (r *run) start(ctx context.Context, l Limits, i *instance) {
 	r.limits, r.account = l, i.account
-	if r.ctx, r.cancel = context.WithCancel(ctx); l.Timeout > 0 {
-		r.ctx, r.cancel = context.WithTimeout(ctx, l.Timeout)
-	}
+	r.ctx, r.cancel = within(ctx, l.Timeout)
 	r.log.Limit = l.LogBytes
 	r.call.Log, r.call.Stop = &r.log, r.abort
 	r.meter = newMeter(r.ctx, i.account, l.Fuel, newCallStack(l.StackBytes, i.account.Budget().Reserve))
 	i.fuel.Set(0)
 	r.ctx = wasi.With(metered{guest.WithCall(r.ctx, &r.call), r.meter}, i.system)
+}
+
+// within derives one context: one that is not cancelled stays in its parent, which
+// lives as long as a connection.
+func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout > 0 {
+		return context.WithTimeout(ctx, timeout)
+	}
+	return context.WithCancel(ctx)
 }
 
 // stop frees what the run holds.
