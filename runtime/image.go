@@ -147,8 +147,13 @@ func (f *Function) capture(ctx context.Context, r *readied) (*image, error) {
 	return img, nil
 }
 
-// another makes one more instance that stands at img.
+// another makes one more instance that stands at img, which the pool may give up
+// meanwhile.
 func (f *Function) another(ctx context.Context, img *image) (*instance, error) {
+	if !img.memory.Hold() {
+		return nil, errGivenUp
+	}
+	defer img.memory.Drop()
 	if !img.whole {
 		i, err := f.instantiate(ctx, func(a *memory.Account, _ uint64) bool { return a.OpenImage(img.memory) })
 		if err != nil {
@@ -190,5 +195,8 @@ func (i *instance) adopt(img *image) error {
 	}
 	return err
 }
+
+// errGivenUp says that there is no longer an image to make an instance of.
+var errGivenUp = errors.New("the image was given up")
 
 var errUnstable = unfitf("it does not get ready the same way twice")

@@ -90,7 +90,7 @@ func (p *pool) fill() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.filling = false
-		if err != nil && p.ctx.Err() == nil && !errors.Is(err, errNoMemory) {
+		if err != nil && p.ctx.Err() == nil && !errors.Is(err, errNoMemory) && !errors.Is(err, errGivenUp) {
 			p.bar(err)
 		}
 	})

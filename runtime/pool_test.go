@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -224,4 +225,61 @@ func TestAnImageForRequestsAtTheSameTime(t *testing.T) {
 		})
 	}
 	together.Wait()
+}
+
+// reader is a command that reads its input and answers with the status 201.
+func reader() []byte { return []byte(pauseTrial) }
+
+func TestAnImageThatIsGivenUpMeanwhileFailsNobody(t *testing.T) {
+	for name, module := range map[string][]byte{"a handler": counter(2), "a command": reader()} {
+		t.Run(name, func(t *testing.T) {
+			e := newPoolEngine(t, Config{})
+			f := loadWarm(t, e, module, FunctionConfig{Name: "f"})
+			f.pool.settle()
+			img := f.pool.image
+			f.pool.empty()
+			if _, err := f.another(t.Context(), img); !errors.Is(err, errGivenUp) {
+				t.Errorf("an instance of it: %v, want %v", err, errGivenUp)
+			}
+			f.pool.mu.Lock()
+			f.pool.image = img // a request took it just before
+			f.pool.mu.Unlock()
+			ask(t, f, false)
+			f.pool.settle()
+			f.pool.mu.Lock()
+			if f.pool.barred {
+				t.Error("the function is served by fresh instances for ever")
+			}
+			f.pool.image = nil
+			f.pool.mu.Unlock()
+		})
+	}
+}
+
+func TestImagesComeAndGoDuringRequests(t *testing.T) {
+	e := newPoolEngine(t, Config{})
+	f := loadWarm(t, e, reader(), FunctionConfig{Name: "f"})
+	var together sync.WaitGroup
+	for range 3 {
+		together.Go(func() {
+			for range 100 {
+				ask(t, f, false)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); together.Wait() }()
+	for isDone := false; !isDone; {
+		select {
+		case <-done:
+			isDone = true
+		default:
+			f.pool.empty()
+			runtime.Gosched()
+		}
+	}
+	f.pool.settle()
+	if f.pool.barred || f.pool.unfit != nil {
+		t.Errorf("barred %t, unfit %v", f.pool.barred, f.pool.unfit)
+	}
 }

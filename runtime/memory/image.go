@@ -55,6 +55,12 @@ func (i *Image) Close() error {
 
 var errImageClosed = errors.New("memory: the image is closed")
 
+// Hold keeps the image until Drop, closed or not. It is false if it is closed.
+func (i *Image) Hold() bool { return i.acquire() == nil }
+
+// Drop ends a Hold.
+func (i *Image) Drop() { _ = i.release() }
+
 func (i *Image) acquire() error {
 	for {
 		n := i.users.Load()
