@@ -124,13 +124,13 @@ func TestFuelIsCountedAndLimited(t *testing.T) {
 			t.Errorf("fuel %d", usage.Fuel)
 		}
 	}
-	f := load(t, engine, program(forever()...), runtime.FunctionConfig{Limits: runtime.Limits{Fuel: 1_000_000}})
+	f := load(t, engine, program(forever()...), runtime.FunctionConfig{Limits: runtime.Limits{Fuel: 900_001}})
 	usage, err := f.Invoke(t.Context(), &abi.Request{}, &abi.Response{Body: &abi.Buffer{}})
 	var fault abi.Faulter
-	if !errors.As(err, &fault) || fault.Fault() != abi.FaultFuel || !strings.Contains(err.Error(), "1000000") {
+	if !errors.As(err, &fault) || fault.Fault() != abi.FaultFuel || !strings.Contains(err.Error(), "900001") {
 		t.Errorf("got %v", err)
 	}
-	if usage.Fuel < 999_000 || usage.Fuel > 1_000_000 {
+	if usage.Fuel < 899_000 || usage.Fuel > 900_001 {
 		t.Errorf("fuel %d", usage.Fuel)
 	}
 }

@@ -21,3 +21,19 @@ func TestFootprint(t *testing.T) {
 		t.Errorf("%d bytes", got)
 	}
 }
+
+// A table that may grow counts as large as it may become.
+func TestFootprintOfATableThatGrows(t *testing.T) {
+	for max, want := range map[uint64]uint64{0: wasm.DefaultCaps().TableEntries, 20: 20, 1 << 20: wasm.DefaultCaps().TableEntries} {
+		var m wasmtest.Module
+		m.Table(5, max)
+		m.Func(nil, nil, wasmtest.Code{}.Op(wasmtest.RefNull, wasmtest.FuncRef).I32(1).Misc(wasmtest.TableGrow, 0).Op(wasmtest.Drop)...)
+		read, err := wasm.Read(m.Bytes(), wasm.DefaultCaps())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read.Footprint(); got != int64(want)*8 {
+			t.Errorf("up to %d: %d bytes, want %d", max, got, want*8)
+		}
+	}
+}

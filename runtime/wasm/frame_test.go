@@ -13,7 +13,7 @@ import (
 // The bounds of estimates, as ratios to what the engine's frames really take: of
 // each, and of their geometric mean.
 const (
-	leastEstimate = 0.5
+	leastEstimate = 0.75
 	meanEstimate  = 4
 )
 
@@ -134,6 +134,13 @@ func frameShapes() map[string]frameShape {
 		}},
 		"an operand over each call": {most: 1000, body: func(n int, self code) code {
 			return self.Repeat(n, code{}.I32(0).Then(load(1), leaf).Op(w.I32Add).Index(w.I32Store, 2, 0))
+		}},
+		"operands over each call": {most: 1000, body: func(n int, self code) code {
+			add := code{}.Op(w.I32Add)
+			return self.Repeat(n, code{}.I32(0).Then(load(1), load(2), load(3), load(4), leaf, add, add, add, add).Index(w.I32Store, 2, 0))
+		}},
+		"vectors over each call": {locals: 8, kind: w.V128, most: 1000, body: func(n int, self code) code {
+			return self.Repeat(n, each(8, func(i int) code { return vload.Then(set(i)) }).Then(spill, each(8, vstore)))
 		}},
 		"a variable over each call": {locals: 8, most: 1000, body: func(n int, self code) code {
 			return self.Then(each(n, func(i int) code { return assign(i%8).Then(spill, store(i%8)) }))

@@ -221,6 +221,47 @@ func TestLargeOperationsActLikeSmallOnes(t *testing.T) {
 	}
 }
 
+// What is done between two checks is a piece and no byte more.
+func TestNoStepIsLongerThanAPiece(t *testing.T) {
+	const piece = 64
+	fill := func(length ...byte) []byte {
+		return cat([]byte{0x41, 0, 0x41, 0}, length, []byte{0xfc, 11, 0, 0x41, 0})
+	}
+	for name, test := range map[string]struct{ within, over []byte }{
+		"a length from outside": {fill(0x20, 2), nil},
+		"a constant length":     {fill(append([]byte{0x41}, wasmtest.Int(piece)...)...), fill(append([]byte{0x41}, wasmtest.Int(piece+1)...)...)},
+	} {
+		refuels := func(code []byte, length uint64) int {
+			g := newGuest(t, program(code...), newMeter(0), wasm.DefaultCaps(), wasm.Options{PieceBytes: piece})
+			if _, err := g.call(t, "run", 0, 0, length); err != nil {
+				t.Fatal(err)
+			}
+			return g.meter.refuels
+		}
+		if test.over == nil {
+			test.over = test.within
+		}
+		if within, over := refuels(test.within, piece), refuels(test.over, piece+1); within > 1 || over < 2 {
+			t.Errorf("%s: %d checks for one piece, %d for a byte more", name, within, over)
+		}
+	}
+}
+
+// A function that calls nothing pays for its frame if that is large.
+func TestLargeLeavesPayForTheirFrames(t *testing.T) {
+	operands := func(n int) []byte {
+		loads := bytes.Repeat([]byte{0x41, 0, 0x28, 2, 0}, n)
+		return cat(loads, bytes.Repeat([]byte{0x6a}, n-1))
+	}
+	const stack = 1000
+	for n, want := range map[int]error{5: nil, 1000: errStack} {
+		g := newGuest(t, program(operands(n)...), newMeter(1<<20), wasm.DefaultCaps(), wasm.Options{StackBytes: stack})
+		if _, err := g.call(t, "run", 0, 0, 0); !errors.Is(err, want) {
+			t.Errorf("%d operands: %v, want %v", n, err, want)
+		}
+	}
+}
+
 // Each of these would freeze its process on an engine that checks its deadline
 // at loops, or not at all.
 func TestEveryGuestStops(t *testing.T) {
