@@ -181,7 +181,7 @@ func TestKilled(t *testing.T) {
 					path, b = filepath.Join(t.TempDir(), "ledger.db"), newBook()
 				}
 				v := startVictim(t, b, path, "FULL", test.early, cycle)
-				v.waitFor(t, 50+random.IntN(1500))
+				v.waitFor(t, 50+random.IntN(500))
 				v.kill()
 				j, e := recovered(t, path, b, true)
 				jobs, ends, seen = jobs+j, ends+e, seen+len(b.jobs)

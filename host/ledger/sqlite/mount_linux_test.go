@@ -200,7 +200,7 @@ func cutOff(t testing.TB, disk, dir string, b *book, synchronous string, cycle i
 	t.Helper()
 	mount(t, dir, "-o", "loop", disk)
 	v := startVictim(t, b, filepath.Join(dir, "ledger.db"), synchronous, false, cycle)
-	v.waitFor(t, 200+rand.IntN(3000))
+	v.waitFor(t, 200+rand.IntN(1000))
 	v.darken()
 	if err := shutdown(dir); err != nil {
 		v.kill()

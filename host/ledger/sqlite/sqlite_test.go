@@ -61,8 +61,11 @@ type modelStore struct{ *model.Store }
 func (s modelStore) Open(_ testing.TB, o ledger.Options) ledger.Ledger { return s.Store.Open(o) }
 
 func TestAgreesWithTheModel(t *testing.T) {
-	for seed := range uint64(5) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { agree(t, seed, 300) })
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			agree(t, seed, 250)
+		})
 	}
 }
 
