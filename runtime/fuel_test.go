@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/cloche-run/cloche/runtime/memory"
 )
 
 // late is a context whose timer has not fired, though its deadline has passed: as
@@ -15,7 +17,7 @@ func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Milliseco
 func (late) Err() error                  { return nil }
 
 func TestTheClockEndsAGuestNotOnlyTheTimer(t *testing.T) {
-	m := newMeter(late{t.Context()}, 0, callStack{})
+	m := newMeter(late{t.Context()}, memory.NewAccount(memory.NewBudget(0), 0), 0, callStack{})
 	defer func() {
 		if err, _ := recover().(error); !errors.Is(err, errOver) || !m.late {
 			t.Errorf("%v, late: %v", err, m.late)
