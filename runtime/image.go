@@ -98,7 +98,11 @@ func (f *Function) conceive(ctx context.Context) (*image, *instance, error) {
 		i.close()
 		return nil, nil, err
 	}
-	return img, i, i.adopt(img)
+	if err := i.adopt(img); err != nil {
+		_ = img.memory.Close()
+		return nil, nil, err
+	}
+	return img, i, nil
 }
 
 // develop makes the function's image, and the instance that it was taken of.
@@ -107,6 +111,9 @@ func (f *Function) develop(ctx context.Context) (*image, *instance, error) {
 		return nil, nil, &unfit{why}
 	}
 	first, err := f.ready(ctx, f.init, f.initLog())
+	if err != nil && ctx.Err() != nil { // which says nothing about the guest
+		return nil, nil, err
+	}
 	var known abi.Faulter
 	if errors.Is(err, guest.ErrEnded) || f.kind.Pauses() != wasi.NoPause && errors.As(err, &known) && known.Fault() != abi.FaultHostBusy {
 		return nil, nil, &unfit{err} // a command may fail, or end, as it likes
@@ -173,7 +180,10 @@ func (f *Function) another(ctx context.Context, img *image) (*instance, error) {
 		r.close()
 		return nil, errUnstable
 	}
-	return r.instance, r.adopt(img)
+	if err := r.adopt(img); err != nil {
+		return nil, err
+	}
+	return r.instance, nil
 }
 
 // reused makes an instance that is not brought back to anything.

@@ -17,6 +17,7 @@ type Image struct {
 	bytes []byte
 	file  imageFile
 	users atomic.Int64 // accounts, and one for the image not being closed
+	holds atomic.Int64
 	shut  atomic.Bool
 }
 
@@ -55,16 +56,26 @@ func (i *Image) Close() error {
 
 var errImageClosed = errors.New("memory: the image is closed")
 
-// Hold keeps the image until Drop, closed or not. It is false if it is closed.
-func (i *Image) Hold() bool { return i.acquire() == nil }
+// Hold lets accounts be opened with the image until Drop, even if it is closed
+// meanwhile. It is false if it is closed now.
+func (i *Image) Hold() bool {
+	if i.acquire() != nil {
+		return false
+	}
+	i.holds.Add(1)
+	return true
+}
 
 // Drop ends a Hold.
-func (i *Image) Drop() { _ = i.release() }
+func (i *Image) Drop() {
+	i.holds.Add(-1)
+	_ = i.release()
+}
 
 func (i *Image) acquire() error {
 	for {
 		n := i.users.Load()
-		if n == 0 || i.shut.Load() {
+		if n == 0 || i.shut.Load() && i.holds.Load() == 0 {
 			return errImageClosed
 		}
 		if i.users.CompareAndSwap(n, n+1) {

@@ -165,3 +165,22 @@ func TestAMemoryForOneCallStartsAsItsImage(t *testing.T) {
 		t.Errorf("%d bytes are still in use", b.Used())
 	}
 }
+
+func TestAnImageThatIsHeldCanBeUsedUntilItIsDropped(t *testing.T) {
+	image, err := memory.NewImage(make([]byte, 64<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !image.Hold() {
+		t.Fatal("an image that is open is not held")
+	}
+	_ = image.Close()
+	a := memory.NewAccount(memory.NewBudget(0), 64<<10)
+	if !a.OpenImage(image) {
+		t.Error("it cannot be used, though it is held")
+	}
+	a.Close()
+	if image.Drop(); image.Hold() || len(image.Bytes()) > 0 {
+		t.Error("it is not freed when it is dropped")
+	}
+}
