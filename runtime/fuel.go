@@ -42,11 +42,14 @@ type meter struct {
 	stack callStack
 }
 
-func newMeter(ctx context.Context, account *memory.Account, budget uint64, stack callStack) *meter {
-	m := &meter{ctx: ctx, account: account, yielded: time.Now(), stack: stack}
+func newMeter(account *memory.Account, stack callStack) *meter {
+	return &meter{account: account, yielded: time.Now(), stack: stack}
+}
+
+// until ends the guest with ctx, which has its deadline.
+func (m *meter) until(ctx context.Context) {
+	m.ctx = ctx
 	m.deadline, _ = ctx.Deadline()
-	m.limit(budget)
-	return m
 }
 
 func (m *meter) limit(budget uint64) {

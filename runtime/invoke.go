@@ -25,7 +25,7 @@ func (f *Function) Invoke(ctx context.Context, req *abi.Request, resp *abi.Respo
 		return Usage{Init: time.Since(v.started)}, err
 	}
 	v.begin(ctx, req, resp)
-	err := v.outcome(v.serve())
+	err := v.outcome(v.serve(ctx))
 	if v.ok = err == nil; v.ok {
 		err = resp.Validate()
 	}
@@ -60,24 +60,28 @@ func (v *invocation) begin(ctx context.Context, req *abi.Request, resp *abi.Resp
 		v.log.Line = func(line []byte) { f.config.Log(req, line) }
 	}
 	v.call.Request, v.call.Response, v.call.Next = req, resp, f.config.Next
-	v.start(ctx, f.config.Limits, v.instance)
+	l := f.config.Limits
+	if !v.instance.ready && f.pool != nil && f.pool.proved.Load() {
+		l.Timeout, l.Fuel = InitTimeout, InitFuel
+	}
+	v.start(ctx, l, v.instance)
 	v.account.Watch()
 	v.instance.system.Begin(f.kind.Streams(&v.call), f.kind.Environ(&v.call))
 }
 
 // serve brings the guest to where it can serve the request, and lets it.
-func (v *invocation) serve() error {
+func (v *invocation) serve(ctx context.Context) error {
 	v.ready = time.Now()
-	if err := v.prepare(); err != nil {
+	if err := v.prepare(ctx); err != nil {
 		return err
 	}
 	return v.instance.guest.Serve(v.ctx, &v.call)
 }
 
-func (v *invocation) prepare() error {
+func (v *invocation) prepare(ctx context.Context) error {
 	i := v.instance
 	if !i.ready {
-		return v.getReady()
+		return v.getReady(ctx)
 	}
 	v.call.Continue(i.preface)
 	if i.image == nil { // it is reused
@@ -91,7 +95,7 @@ func (v *invocation) prepare() error {
 }
 
 // getReady has the guest get ready, which a command does by itself.
-func (v *invocation) getReady() error {
+func (v *invocation) getReady(ctx context.Context) error {
 	i, f := v.instance, v.function
 	if i.image == nil {
 		i.load(f.module.data)
@@ -107,6 +111,7 @@ func (v *invocation) getReady() error {
 	}
 	if err = i.guest.Ready(v.ctx); err == nil {
 		v.atRequest()
+		v.limit(ctx, f.config.Limits, i) // it may have had others
 	}
 	return err
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/cloche-run/cloche/runtime/wasi"
 )
 
 // Bounds of a function's pool.
@@ -26,6 +29,7 @@ type pool struct {
 	cancel   context.CancelFunc
 	making   chan struct{} // held by whoever makes the image
 	ahead    sync.WaitGroup
+	proved   atomic.Bool // the guest is a handler that got ready, within its own limits
 
 	mu      sync.Mutex
 	image   *image
@@ -171,6 +175,9 @@ func (p *pool) make(ctx context.Context) (*instance, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.image = img
+	if !img.unborn && p.function.kind.Pauses() == wasi.NoPause {
+		p.proved.Store(true)
+	}
 	return first, nil
 }
 

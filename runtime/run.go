@@ -31,12 +31,23 @@ type run struct {
 // start begins a run under l; a Timeout of 0 is none. It gives the guest of i to the host functions
 // that it calls with r.ctx.
 func (r *run) start(ctx context.Context, l Limits, i *instance) {
-	r.limits, r.account = l, i.account
-	r.ctx, r.cancel = within(ctx, l.Timeout)
+	r.account = i.account
 	r.log.Limit = l.LogBytes
 	r.call.Log, r.call.Stop = &r.log, r.abort
-	r.meter = newMeter(r.ctx, i.account, l.Fuel, newCallStack(l.StackBytes, i.account.Budget().Reserve))
+	r.meter = newMeter(i.account, newCallStack(l.StackBytes, i.account.Budget().Reserve))
 	i.fuel.Set(0)
+	r.limit(ctx, l, i)
+}
+
+// limit has l hold from now on. The guest is not running.
+func (r *run) limit(ctx context.Context, l Limits, i *instance) {
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.limits = l
+	r.ctx, r.cancel = within(ctx, l.Timeout)
+	r.meter.until(r.ctx)
+	r.meter.limit(l.Fuel)
 	r.ctx = wasi.With(metered{guest.WithCall(r.ctx, &r.call), r.meter}, i.system)
 }
 

@@ -16,8 +16,8 @@ type Limits struct {
 	// StackBytes caps nested calls (default 16 MiB), by an estimate that is the
 	// same on every machine. The engine has a limit of its own, some 50 MB.
 	StackBytes int64
-	// Timeout is the deadline, counted from when the instance is made; waiting for
-	// a turn is not part of it.
+	// Timeout is the deadline, counted from when the instance is made, or is ready
+	// if it gets ready within limits of its own; waiting for a turn is not part of it.
 	Timeout time.Duration
 	// Fuel is what the guest's work may cost, 0 for no limit; runtime/wasm has the
 	// prices. The same work costs the same on every machine.

@@ -1,0 +1,63 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cloche-run/cloche/abi"
+	w "github.com/cloche-run/cloche/runtime/wasm/wasmtest"
+)
+
+// slow is a handler whose _initialize counts to rounds, and that answers with 201.
+func slow(rounds int64) []byte {
+	var m w.Module
+	status := m.Import(abi.ModuleHandler, "set_status_code", []byte{w.I32}, nil)
+	m.Memory(1)
+	m.ExportMemory(abi.ExportMemory)
+	const unequal = 0x47 // i32.ne
+	count := w.Code{}.Index(w.LocalGet, 0).I32(1).Op(w.I32Add).Index(w.LocalTee, 0).I32(rounds).Op(unequal).Index(w.BrIf, 0)
+	m.ExportFunc(abi.ExportInitialize, m.FuncLocals(nil, nil, []w.Locals{{Count: 1, Type: w.I32}}, w.Code{}.Loop(count)))
+	m.ExportFunc(abi.ExportHandleRequest, m.Func(nil, []byte{w.I64}, w.Code{}.I32(201).Call(status).I64(0)...))
+	m.ExportFunc(abi.ExportHandleResponse, m.Func([]byte{w.I32, w.I32}, nil))
+	return m.Bytes()
+}
+
+// TestGettingReadyIsNotAtTheExpenseOfARequest has abi/ABI.md's rules 60 and 66:
+// a function that was idle, whose image is gone, would answer 504 for ever.
+func TestGettingReadyIsNotAtTheExpenseOfARequest(t *testing.T) {
+	e := newPoolEngine(t, Config{})
+	for name, limits := range map[string]Limits{
+		"its fuel": {Fuel: 1_000_000},
+		"its time": {Timeout: 20 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := loadWarm(t, e, slow(100_000_000), FunctionConfig{Limits: limits})
+			ask(t, f, false)
+			f.pool.settle()
+			f.pool.sweep(time.Now().Add(2 * IdleAfter))
+			if usage := ask(t, f, false); usage.InitFuel < 1_000_000 || usage.Fuel > 1_000 {
+				t.Errorf("%+v: it did not get ready with this request, or at its expense", usage)
+			}
+		})
+	}
+}
+
+func TestGettingReadyThatIsCancelledSaysNothingAboutTheGuest(t *testing.T) {
+	e := newPoolEngine(t, Config{})
+	f, err := e.Load(t.Context(), reader(), FunctionConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close(context.Background()) })
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	var known abi.Faulter
+	if err := f.Warm(gone); !errors.As(err, &known) || known.Fault() != abi.FaultCanceled {
+		t.Errorf("%v, want a cancellation", err)
+	}
+	if err := f.Warm(t.Context()); err != nil || f.pool.image == nil || f.pool.image.unborn {
+		t.Errorf("error %v, image %+v", err, f.pool.image)
+	}
+}
