@@ -17,7 +17,8 @@ func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Milliseco
 func (late) Err() error                  { return nil }
 
 func TestTheClockEndsAGuestNotOnlyTheTimer(t *testing.T) {
-	m := newMeter(late{t.Context()}, memory.NewAccount(memory.NewBudget(0), 0), 0, callStack{})
+	m := newMeter(memory.NewAccount(memory.NewBudget(0), 0), callStack{})
+	m.until(late{t.Context()})
 	defer func() {
 		if err, _ := recover().(error); !errors.Is(err, errOver) || !m.late {
 			t.Errorf("%v, late: %v", err, m.late)
