@@ -30,7 +30,7 @@ const (
 	// how long each of those that are slow.
 	attackLoad = 60 * time.Second
 	// attackers call at a time.
-	attackers = 2
+	attackers = 1
 
 	neighbourPeriod = 20 * time.Millisecond
 	neighbourP99    = 100 * time.Millisecond
