@@ -167,6 +167,7 @@ func (b *batch) start(s *stored) (claim ledger.Claim, ok bool, err error) {
 	b.move(&s.Job, s.status, running)
 	s.status, s.Status, s.StartedAt, s.token = running, ledger.Running, b.now, s.token+1
 	claim.Job, claim.Token = s.Job, s.token
+	b.w.running[s.ID] = *s
 	return claim, true, b.exec("UPDATE jobs SET status = ?, started_at = ?, token = ? WHERE id = ?", running, b.now.UnixMicro(), s.token, s.ID[:])
 }
 

@@ -30,7 +30,10 @@ type engine struct {
 	probeEvery time.Duration
 }
 
+// modernc is the engine of the product. It syncs by fdatasync, as SQLite does where
+// it is built with its own configuration: as durable, without the file's times.
 func modernc() engine {
+	_, _ = sqlite.Fdatasync(true) // where there is none, it syncs by fsync
 	return engine{name: "sqlite", synchronous: "FULL", reserveBytes: reserveBytes, checkpointPages: 1000, probeEvery: time.Second, code: func(err error) (int, bool) {
 		var e *sqlite.Error
 		if errors.As(err, &e) {

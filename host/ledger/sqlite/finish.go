@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -43,12 +44,16 @@ func copyOutcomes(outcomes []ledger.Outcome) (copies []ledger.Outcome, bytes int
 
 // finishClaim applies an outcome, unless the claim was lost.
 func (b *batch) finishClaim(o *ledger.Outcome) (applied bool, err error) {
-	var s stored
-	err = b.each(func(row scanner) error { return s.scan(row) },
-		"SELECT "+jobColumns+" FROM jobs WHERE id = ? AND status = 4 AND token = ?", o.ID[:], o.Token)
-	if err != nil || s.ID.IsZero() {
+	s, ok := b.w.running[o.ID]
+	if !ok {
+		if s, err = b.find(o.ID); errors.Is(err, ledger.ErrNotFound) {
+			return false, nil
+		}
+	}
+	if err != nil || s.status != running || s.token != o.Token {
 		return false, err
 	}
+	delete(b.w.running, o.ID)
 	return true, b.finish(&s, o)
 }
 
@@ -142,6 +147,7 @@ func (l *Ledger) Cancel(ctx context.Context, id ledger.ID) (ledger.Job, error) {
 			err = b.end(&s, canceled, "", nil)
 		case s.Status == ledger.Running:
 			s.CancelRequested = true
+			delete(b.w.running, id)
 			err = b.exec("UPDATE jobs SET cancel_requested = 1 WHERE id = ?", id[:])
 		}
 		if err == nil {

@@ -17,6 +17,9 @@ type writer struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
 
+	// running holds jobs that were claimed, as they are in the file, so that their
+	// ends need not read them again. It may hold less than all.
+	running map[ledger.ID]stored
 	// saved is the clock's high water as it is in the file.
 	saved time.Time
 	// written is how many rows were written since somebody looked at the log.
@@ -35,6 +38,7 @@ func writerSettings(e engine) []setting {
 		{"wal_autocheckpoint", "0", "0"},
 		{"journal_size_limit", fmt.Sprint(walPages * 4096), fmt.Sprint(walPages * 4096)},
 		{"mmap_size", "0", "0"},
+		{"cache_size", "-16384", "-16384"}, // KiB: more than any batch, which would go to the log early
 		{"cell_size_check", "ON", "1"},
 		{"auto_vacuum", "", "2"},
 	}
@@ -43,7 +47,7 @@ func writerSettings(e engine) []setting {
 // openWriter opens the file, brings its schema up to date, and has what the
 // process before left in the log written into the file.
 func openWriter(ctx context.Context, path string, e engine) (_ *writer, err error) {
-	w := &writer{stmts: make(map[string]*sql.Stmt)}
+	w := &writer{stmts: make(map[string]*sql.Stmt), running: make(map[ledger.ID]stored)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -207,6 +211,7 @@ func (w *writer) commit(changes []*change, now time.Time, newID func(time.Time) 
 	}
 	if err != nil {
 		_, _ = w.conn.ExecContext(context.Background(), "ROLLBACK")
+		clear(w.running)
 		return err
 	}
 	if b.savesClock {
