@@ -35,6 +35,11 @@ func (t *tmp) reset() {
 	t.root.parent, t.root.links = t.root, 1
 }
 
+// untouched tells whether nothing was ever made here, not even in vain.
+func (t *tmp) untouched() bool {
+	return !t.changed && t.lastIno == 1 && t.blocks == 0 && t.names == 0
+}
+
 // free gives the host its memory back.
 func (t *tmp) free() {
 	if t.reserve != nil && t.blocks > 0 {

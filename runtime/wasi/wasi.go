@@ -151,15 +151,29 @@ func (s *System) Changed() bool {
 	return s.tmp != nil && s.tmp.changed
 }
 
-// Reset goes back to the beginning: the descriptors and /tmp as New made them,
-// the streams and the call's environment empty. The memory of /tmp is free.
+// Reset goes back to the beginning, or to what was settled: the descriptors and
+// /tmp as they were, the streams and the call's environment empty. The memory of
+// /tmp is free.
 func (s *System) Reset() {
-	s.Close()
-	if s.tmp != nil {
+	if s.tmp != nil && !s.tmp.untouched() {
 		s.tmp.reset()
 		s.initial[len(s.initial)-1].dir = s.tmp.root
 	}
-	s.open()
+	for fd, d := range s.table {
+		switch {
+		case d != nil:
+			d.close()
+			if s.table[fd] = nil; fd < len(s.initial) {
+				*d = s.initial[fd]
+				s.table[fd] = d
+			}
+		case fd < len(s.initial):
+			again := s.initial[fd]
+			s.table[fd] = &again
+		}
+	}
+	s.streams, s.env = [3]stream{}, nil
+	s.call.ctx, s.call.stack = nil, nil
 }
 
 // Close closes the guest's descriptors and frees /tmp.
