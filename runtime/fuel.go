@@ -39,10 +39,10 @@ type meter struct {
 	late          bool // the guest was stopped at its deadline
 	yielded       time.Time
 
-	stack callStack
+	stack *callStack
 }
 
-func newMeter(account *memory.Account, stack callStack) *meter {
+func newMeter(account *memory.Account, stack *callStack) *meter {
 	return &meter{account: account, yielded: time.Now(), stack: stack}
 }
 

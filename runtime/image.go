@@ -76,6 +76,7 @@ func (f *Function) ready(ctx context.Context, init wasi.Init, log func(line []by
 		i.close()
 		return nil, err
 	}
+	i.flatten(f.kind.Pauses() != wasi.NoPause)
 	i.preface, i.ready = r.call.Preface(), true
 	return &readied{i, i.system.Drawn()}, nil
 }

@@ -21,6 +21,7 @@ type instance struct {
 	system  *wasi.System
 	guest   guest.Guest
 	resume  api.Function // abi.ExportResume, nil for none
+	stack   callStack
 	fuel    api.MutableGlobal
 	dirty   api.MutableGlobal
 	globals []api.MutableGlobal // the module's own, and what is left of its call stack
@@ -39,7 +40,7 @@ type opening func(a *memory.Account, min uint64) bool
 // guest has run.
 func (f *Function) instantiate(ctx context.Context, open opening) (*instance, error) {
 	i := &instance{account: memory.NewAccount(f.engine.budget, f.memoryLimit())}
-	i.audit = i.account.Same
+	i.audit, i.stack.reserve = i.account.Same, f.engine.budget.Reserve
 	if !open(i.account, f.memory) || !i.account.Hold(f.module.Footprint) {
 		i.close()
 		return nil, errNoMemory
@@ -162,5 +163,19 @@ func (i *instance) close() {
 	if i.system != nil {
 		i.system.Close()
 	}
+	i.stack.close()
 	i.account.Close()
+}
+
+// size is what the instance takes that others could have, in bytes.
+func (i *instance) size() int64 { return i.account.Size() + i.stack.kept }
+
+// flatten has the next run begin with the call stack that this one ended with: of
+// none, or of a paused guest.
+func (i *instance) flatten(paused bool) {
+	if paused {
+		i.stack.base = i.stack.granted
+		return
+	}
+	i.globals[0].Set(freeStack)
 }

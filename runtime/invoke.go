@@ -160,6 +160,7 @@ func (v *invocation) end() {
 	case v.ok && i.image != nil:
 		p.giveBack(i)
 	case v.ok && i.ready: // it is reused
+		i.flatten(false)
 		p.put(i)
 	default:
 		i.close()

@@ -73,7 +73,7 @@ func (p *pool) pop() (i *instance, img *image) {
 	if n := len(p.idle); n > 0 {
 		i = p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		p.function.engine.pools.idle.Add(-i.account.Size())
+		p.function.engine.pools.idle.Add(-i.size())
 	}
 	p.fewest = min(p.fewest, len(p.idle))
 	if p.image != nil {
@@ -210,7 +210,7 @@ func (p *pool) put(i *instance) {
 	full := p.closed || len(p.idle) >= IdleInstances || all.idle.Load() > IdleBytes || i.image != p.image
 	if !full {
 		p.idle = append(p.idle, i)
-		all.idle.Add(i.account.Size())
+		all.idle.Add(i.size())
 	}
 	p.mu.Unlock()
 	if full {
@@ -255,7 +255,7 @@ func (p *pool) shrink(keep int) []*instance {
 	p.idle = append(p.idle[:0], p.idle[n:]...)
 	clear(p.idle[len(p.idle):cap(p.idle)])
 	for _, i := range freed {
-		p.function.engine.pools.idle.Add(-i.account.Size())
+		p.function.engine.pools.idle.Add(-i.size())
 	}
 	return freed
 }

@@ -169,6 +169,7 @@ func TestInstancesThatWaitMakeRoom(t *testing.T) {
 	second := loadWarm(t, e, counter(pages), FunctionConfig{Name: "second"})
 	var held []*instance
 	for range 4 {
+		second.pool.settle() // an instance that is being made cannot make room
 		i, err := second.pool.take(t.Context())
 		if err != nil {
 			t.Fatal("instances of another function that wait are in the way: ", err)

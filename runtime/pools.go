@@ -92,7 +92,7 @@ func (s *pools) reclaim(need int64) bool {
 		idle := oldest.shrink(0)
 		oldest.mu.Unlock()
 		for _, i := range idle {
-			freed += i.account.Size()
+			freed += i.size()
 		}
 		closeAll(idle)
 	}

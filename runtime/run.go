@@ -34,7 +34,8 @@ func (r *run) start(ctx context.Context, l Limits, i *instance) {
 	r.account = i.account
 	r.log.Limit = l.LogBytes
 	r.call.Log, r.call.Stop = &r.log, r.abort
-	r.meter = newMeter(i.account, newCallStack(l.StackBytes, i.account.Budget().Reserve))
+	r.meter = newMeter(i.account, &i.stack)
+	i.stack.begin(l.StackBytes)
 	i.fuel.Set(0)
 	r.limit(ctx, l, i)
 }
@@ -61,10 +62,7 @@ func within(ctx context.Context, timeout time.Duration) (context.Context, contex
 }
 
 // stop frees what the run holds.
-func (r *run) stop() {
-	r.cancel()
-	r.meter.stack.close()
-}
+func (r *run) stop() { r.cancel() }
 
 // abort ends the guest at once; the first reason counts.
 func (r *run) abort(why *limits.Trap) {

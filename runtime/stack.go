@@ -18,14 +18,20 @@ const stackShare = 2
 
 // callStack is how deep the calls of one instance may be nested, in bytes of an
 // estimate: see wasm.Options. It grows by doubling, as the engine's does, and
-// pays for that out of the host's budget.
+// pays for that out of the host's budget, until the instance is closed: the engine
+// keeps what it grew to.
 type callStack struct {
-	limit, granted, held int64
+	limit, granted, held int64 // of a run
+	base                 int64 // granted where a run begins
+	kept                 int64 // bytes of the budget
 	reserve              func(bytes int64) bool
 }
 
-func newCallStack(limit int64, reserve func(int64) bool) callStack {
-	return callStack{limit: limit, granted: min(freeStack, limit), reserve: reserve}
+// begin begins a run.
+func (s *callStack) begin(limit int64) {
+	s.limit = limit
+	s.granted = max(s.base, min(freeStack, limit))
+	s.held = (s.granted - min(freeStack, limit)) * stackShare
 }
 
 // grow lets instance nest its calls deeper. It does not return to a guest that
@@ -35,19 +41,24 @@ func (s *callStack) grow(instance api.Module) {
 	if more <= 0 {
 		panic(stackExhausted(s.limit))
 	}
-	if !s.reserve(more * stackShare) {
-		panic(errNoMemory)
-	}
 	s.held += more * stackShare
+	if missing := s.held - s.kept; missing > 0 {
+		if !s.reserve(missing) {
+			panic(errNoMemory)
+		}
+		s.kept = s.held
+	}
 	s.granted += more
 	left := instance.ExportedGlobal(wasm.StackExport).(api.MutableGlobal)
 	left.Set(left.Get() + uint64(more))
 }
 
-// close gives back what was held.
+// close gives back what was taken.
 func (s *callStack) close() {
-	s.reserve(-s.held)
-	s.held = 0
+	if s.kept > 0 {
+		s.reserve(-s.kept)
+	}
+	s.kept = 0
 }
 
 func stackExhausted(limit int64) *Trap {
