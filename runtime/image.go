@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"bytes"
 	"context"
 	crand "crypto/rand"
 	"errors"
@@ -37,7 +36,7 @@ type image struct {
 
 // same reports whether an instance stands at the image.
 func (i *image) same(at *instance) bool {
-	return bytes.Equal(at.content(), i.memory.Bytes()) && slices.Equal(at.values(), i.globals)
+	return memory.Equal(at.content(), i.memory.Bytes()) && slices.Equal(at.values(), i.globals)
 }
 
 // newInit is what the guests of one function find while they get ready.

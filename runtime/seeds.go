@@ -1,12 +1,12 @@
 package runtime
 
 import (
-	"bytes"
 	"context"
 	"time"
 
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/entropy"
+	"github.com/cloche-run/cloche/runtime/memory"
 	"github.com/cloche-run/cloche/runtime/wasi"
 )
 
@@ -20,7 +20,7 @@ func (f *Function) seeds(ctx context.Context, r *readied) ([]entropy.Generator, 
 	var seeds []entropy.Generator
 	var kept, foreign bool
 	err := f.compare(ctx, init, func(twin []byte) {
-		if kept = !bytes.Equal(content, twin); kept {
+		if kept = !memory.Equal(content, twin); kept {
 			seeds = entropy.Differing(content, twin)
 			foreign = entropy.Sown(content, twin)
 		}
@@ -34,7 +34,7 @@ func (f *Function) seeds(ctx context.Context, r *readied) ([]entropy.Generator, 
 	if r.drawn.Wall { // more than a runtime needs for itself
 		init = f.init
 		init.WallAhead = twinAge
-		err = f.compare(ctx, init, func(twin []byte) { kept = !bytes.Equal(content, twin) })
+		err = f.compare(ctx, init, func(twin []byte) { kept = !memory.Equal(content, twin) })
 		if err == nil && kept {
 			err = errKept
 		}

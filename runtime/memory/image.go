@@ -92,4 +92,22 @@ func (i *Image) release() error {
 }
 
 // isZero compares b with itself, moved by one byte.
-func isZero(b []byte) bool { return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }
+func isZero(b []byte) bool { return len(b) == 0 || b[0] == 0 && Equal(b[1:], b[:len(b)-1]) }
+
+// equalBytes is what is compared between two moments at which the scheduler and
+// the collector can have the thread: it is assembly, and 1 GiB takes it 100 ms or more.
+const equalBytes = 256 << 10
+
+// Equal is bytes.Equal for what is as large as a memory.
+func Equal(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for len(a) > equalBytes {
+		if !bytes.Equal(a[:equalBytes], b[:equalBytes]) {
+			return false
+		}
+		a, b = a[equalBytes:], b[equalBytes:]
+	}
+	return bytes.Equal(a, b)
+}

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -50,7 +49,7 @@ func (a *Account) Adopt(i *Image) error {
 	switch {
 	case l == nil || l.buf == nil:
 		return errors.New("memory: adopt: the account is not open")
-	case !bytes.Equal(l.buf, i.Bytes()):
+	case !Equal(l.buf, i.Bytes()):
 		return errors.New("memory: adopt: the memory is not what the image was made of")
 	case l.image != nil:
 		return errors.New("memory: adopt: the memory has an image already")
@@ -175,15 +174,17 @@ func (l *linear) restorePages(t *tactics) error {
 func (l *linear) restoreFound(t *tactics) error {
 	l.watch.forget()
 	l.written = 0
-	v := l.view()
-	for at := 0; at < len(v.mem) && int(l.written)/hostPage() <= t.dropOver; {
+	v, left := l.view(), (t.dropOver+1)*hostPage()
+	for at := 0; at < len(v.mem) && left > 0; {
 		spans, next, err := t.pages.find(v, at, l.scratch)
 		if err != nil {
 			return err
 		}
 		l.watch.learn(spans)
 		for _, s := range spans {
-			l.written += int64(copy(v.mem[s.from:s.to], l.image.bytes[s.from:]))
+			n := copy(v.mem[s.from:min(s.to, s.from+left)], l.image.bytes[s.from:])
+			l.written += int64(n)
+			left -= n
 		}
 		at = next
 	}
@@ -230,7 +231,7 @@ func (a *Account) Dirty() int64 {
 // and lost again reads as zero. It is an audit, and reads all of it.
 func (a *Account) Same() bool {
 	l := a.memory
-	if l == nil || l.image == nil || !bytes.Equal(l.buf, l.image.bytes) {
+	if l == nil || l.image == nil || !Equal(l.buf, l.image.bytes) {
 		return false
 	}
 	size := l.image.Size()
