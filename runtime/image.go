@@ -94,7 +94,7 @@ func (f *Function) conceive(ctx context.Context) (*image, *instance, error) {
 	}
 	i.load(f.module.data)
 	img := &image{globals: i.values(), unborn: true}
-	if img.memory, err = memory.NewImage(i.content()); err != nil {
+	if img.memory, err = f.newImage(i); err != nil {
 		i.close()
 		return nil, nil, err
 	}
@@ -146,12 +146,20 @@ func (f *Function) capture(ctx context.Context, r *readied) (*image, error) {
 			return nil, err
 		}
 	}
-	if img.memory, err = memory.NewImage(r.content()); err != nil {
+	if img.memory, err = f.newImage(r.instance); err != nil {
 		return nil, err
 	}
 	img.whole = r.dirty.Get() != 0 || f.kind.Pauses() != wasi.NoPause
 	r.dirty.Set(0)
 	return img, nil
+}
+
+func (f *Function) newImage(i *instance) (*memory.Image, error) {
+	img, err := f.engine.budget.NewImage(i.content())
+	if errors.Is(err, memory.ErrNoRoom) {
+		err = errNoMemory
+	}
+	return img, err
 }
 
 // another makes one more instance that stands at img, which the pool may give up

@@ -166,11 +166,6 @@ func (p *pool) make(ctx context.Context) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.function.engine.budget.Reserve(img.memory.Held()) {
-		first.close()
-		_ = img.memory.Close()
-		return nil, errNoMemory
-	}
 	p.function.engine.pools.makeRoomForImage()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -243,7 +238,6 @@ func (p *pool) empty() {
 	p.mu.Unlock()
 	closeAll(freed)
 	if img != nil {
-		p.function.engine.budget.Reserve(-img.memory.Held())
 		_ = img.memory.Close()
 	}
 }

@@ -16,18 +16,28 @@ const pageBytes = 64 << 10
 type Image struct {
 	bytes []byte
 	file  imageFile
+	// budget is what the image is charged to until it is freed; held is how much.
+	budget *Budget
+	held   int64
 	users atomic.Int64 // accounts, and one for the image not being closed
 	holds atomic.Int64
 	shut  atomic.Bool
 }
 
+// NewImage makes an image of content that is charged to no budget.
+func NewImage(content []byte) (*Image, error) { return new(Budget).NewImage(content) }
+
+// ErrNoRoom says that the budget has no room for an image.
+var ErrNoRoom = errors.New("the budget has no room for it")
+
 // NewImage makes an image of content, which it copies: a multiple of 64 KiB, which
-// may be 0. What it takes is for the caller to Reserve: see Held.
-func NewImage(content []byte) (*Image, error) {
+// may be 0. It is charged, see Held, from before the copy until it is freed; the
+// error is ErrNoRoom if it cannot be.
+func (b *Budget) NewImage(content []byte) (*Image, error) {
 	if len(content)%pageBytes != 0 {
 		return nil, fmt.Errorf("memory: an image of %d bytes is not of whole pages of 64 KiB", len(content))
 	}
-	i := &Image{}
+	i := &Image{budget: b}
 	i.users.Store(1)
 	if err := i.fill(content); err != nil {
 		return nil, fmt.Errorf("memory: image of %d bytes: %w", len(content), err)
@@ -89,6 +99,21 @@ func (i *Image) release() error {
 		return nil
 	}
 	return i.free()
+}
+
+// charge takes what the image will hold out of the budget.
+func (i *Image) charge(bytes int) error {
+	if bytes > 0 && !i.budget.grow(int64(bytes)) {
+		return ErrNoRoom
+	}
+	i.held = int64(bytes)
+	return nil
+}
+
+// uncharge gives it back.
+func (i *Image) uncharge() {
+	i.budget.release(i.held)
+	i.held = 0
 }
 
 // isZero compares b with itself, moved by one byte.

@@ -32,7 +32,11 @@ func (i *Image) fill(content []byte) (err error) {
 			_ = i.free()
 		}
 	}()
-	if i.file.length = usedBytes(content); i.file.length > 0 {
+	i.file.length = usedBytes(content)
+	if err = i.charge(i.file.length); err != nil {
+		return err
+	}
+	if i.file.length > 0 {
 		if err = i.file.write(content); err != nil {
 			return err
 		}
@@ -92,6 +96,7 @@ func (i *Image) free() (err error) {
 		err = errors.Join(err, os.NewSyscallError("close", unix.Close(i.file.fd)))
 	}
 	i.bytes, i.file.fd = nil, -1
+	i.uncharge()
 	return err
 }
 

@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -182,5 +183,25 @@ func TestAnImageThatIsHeldCanBeUsedUntilItIsDropped(t *testing.T) {
 	a.Close()
 	if image.Drop(); image.Hold() || len(image.Bytes()) > 0 {
 		t.Error("it is not freed when it is dropped")
+	}
+}
+
+func TestAnImageIsChargedBeforeItIsMade(t *testing.T) {
+	const size = 8 * 64 << 10
+	b := memory.NewBudget(size)
+	content := bytes.Repeat([]byte{1}, size)
+	if _, err := b.NewImage(content); !errors.Is(err, memory.ErrNoRoom) || b.Used() != 0 {
+		t.Errorf("an image larger than what may be grown into: %v, %d bytes in use", err, b.Used())
+	}
+	image, err := b.NewImage(content[:size/2])
+	if err != nil || b.Used() != image.Held() || b.Used() == 0 {
+		t.Fatalf("error %v, %d bytes in use, want %d", err, b.Used(), image.Held())
+	}
+	image.Hold()
+	if _ = image.Close(); b.Used() == 0 {
+		t.Error("it is free though it is in use")
+	}
+	if image.Drop(); b.Used() != 0 {
+		t.Errorf("%d bytes are still in use", b.Used())
 	}
 }
