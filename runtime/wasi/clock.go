@@ -38,7 +38,7 @@ func (s *System) clock(id uint32) (uint64, bool) {
 		return coarse(uint64(s.wall().UnixNano())), true
 	case clockMonotonic, clockProcess, clockThread:
 		// One tick past zero, which some programs take for "not set".
-		return coarse(uint64(s.time().Sub(s.config.Epoch) + ClockResolution)), true
+		return coarse(uint64(s.time().Sub(s.config.Epoch) + s.ahead + ClockResolution)), true
 	}
 	return 0, false
 }

@@ -37,6 +37,14 @@ func (s *System) BeginInit(i Init, streams Streams) {
 	s.getting = &getting{now: i.Start, wallAhead: i.WallAhead, random: rand.NewChaCha8(i.Seed)}
 }
 
+// endInit has the monotonic clock go on from where that of BeginInit is.
+func (s *System) endInit() {
+	if s.getting != nil {
+		s.ahead = max(s.getting.now.Sub(time.Now()), 0)
+	}
+	s.getting = nil
+}
+
 // Drawn is what the guest has asked for since BeginInit.
 func (s *System) Drawn() (d Drawn) {
 	if s.getting != nil {

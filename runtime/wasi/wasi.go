@@ -79,6 +79,7 @@ type System struct {
 
 	pause   pause
 	getting *getting // nil once there is a request
+	ahead   time.Duration // of the monotonic clock, see endInit
 
 	module api.Module // the one that memory belongs to
 	memory api.Memory
@@ -131,7 +132,8 @@ func (s *System) Begin(streams Streams, env []string) {
 	s.streams[0] = stream{in: streams.Stdin, terminal: streams.Terminal[0]}
 	s.streams[1] = stream{out: streams.Stdout, terminal: streams.Terminal[1]}
 	s.streams[2] = stream{out: streams.Stderr, terminal: streams.Terminal[2]}
-	s.env, s.getting = env, nil
+	s.endInit()
+	s.env = env
 }
 
 // Changed reports whether the guest left anything of the System other than it
