@@ -17,7 +17,7 @@ func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Milliseco
 func (late) Err() error                  { return nil }
 
 func TestTheClockEndsAGuestNotOnlyTheTimer(t *testing.T) {
-	m := newMeter(memory.NewAccount(memory.NewBudget(0), 0), callStack{})
+	m := newMeter(memory.NewAccount(memory.NewBudget(0), 0), new(callStack))
 	m.until(late{t.Context()})
 	defer func() {
 		if err, _ := recover().(error); !errors.Is(err, errOver) || !m.late {
