@@ -19,9 +19,9 @@ type Image struct {
 	// budget is what the image is charged to until it is freed; held is how much.
 	budget *Budget
 	held   int64
-	users atomic.Int64 // accounts, and one for the image not being closed
-	holds atomic.Int64
-	shut  atomic.Bool
+	users  atomic.Int64 // accounts, and one for the image not being closed
+	holds  atomic.Int64
+	shut   atomic.Bool
 }
 
 // NewImage makes an image of content that is charged to no budget.

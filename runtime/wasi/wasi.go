@@ -78,7 +78,7 @@ type System struct {
 	table   [Descriptors]*descriptor
 
 	pause   pause
-	getting *getting // nil once there is a request
+	getting *getting      // nil once there is a request
 	ahead   time.Duration // of the monotonic clock, see endInit
 
 	module api.Module // the one that memory belongs to
