@@ -4,6 +4,7 @@ import (
 	"context"
 	crand "crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cloche-run/cloche/abi"
@@ -130,10 +131,12 @@ func (i *instance) renew() {
 		return
 	}
 	content := i.content()
-	for _, g := range i.image.seeds {
-		var seed [entropy.SeedBytes]byte
-		_, _ = crand.Read(seed[:])
-		g.Renew(content, seed)
+	var random [8 * entropy.SeedBytes]byte
+	for seeds := range slices.Chunk(i.image.seeds, 8) {
+		_, _ = crand.Read(random[:len(seeds)*entropy.SeedBytes])
+		for n, g := range seeds {
+			g.Renew(content, [entropy.SeedBytes]byte(random[n*entropy.SeedBytes:]))
+		}
 	}
 }
 
