@@ -11,6 +11,7 @@ import (
 	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/runtime/entropy"
 	"github.com/cloche-run/cloche/runtime/guest"
+	"github.com/cloche-run/cloche/runtime/limits"
 	"github.com/cloche-run/cloche/runtime/memory"
 	"github.com/cloche-run/cloche/runtime/wasi"
 )
@@ -63,9 +64,12 @@ func (f *Function) ready(ctx context.Context, init wasi.Init, log func(line []by
 	r.start(ctx, Limits{Timeout: InitTimeout, Fuel: InitFuel, LogBytes: abi.LogBytes, StackBytes: f.config.Limits.StackBytes}, i)
 	defer r.stop()
 	i.system.BeginInit(init, f.kind.Streams(&r.call))
-	i.system.ExpectPause(f.kind.Pauses())
+	if at := f.kind.Pauses(); at != wasi.NoPause { // only what _start calls can be paused
+		i.system.NoteRequest(at, func() { panic(errTooEarly) })
+	}
 	i.load(f.module.data)
 	if err = i.begin(&r, f.module); err == nil {
+		i.system.ExpectPause(f.kind.Pauses())
 		err = i.guest.Ready(r.ctx)
 	}
 	if !errors.Is(err, guest.ErrEnded) {
@@ -79,6 +83,8 @@ func (f *Function) ready(ctx context.Context, init wasi.Init, log func(line []by
 	i.preface, i.ready = r.call.Preface(), true
 	return &readied{i, i.system.Drawn()}, nil
 }
+
+var errTooEarly = limits.Trapf(abi.FaultTrap, "its start function asks for the request")
 
 // unfit says why a function's requests cannot start from an image.
 type unfit struct{ error }

@@ -1,8 +1,11 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +62,38 @@ func TestGettingReadyThatIsCancelledSaysNothingAboutTheGuest(t *testing.T) {
 	}
 	if err := f.Warm(t.Context()); err != nil || f.pool.image == nil || f.pool.image.unborn {
 		t.Errorf("error %v, image %+v", err, f.pool.image)
+	}
+}
+
+// starter is a command whose start function reads its input, after some work, and
+// whose _start answers with 201.
+func starter() []byte {
+	var m w.Module
+	read := m.Import(abi.ModuleWASI, "fd_read", []byte{w.I32, w.I32, w.I32, w.I32}, []byte{w.I32})
+	write := m.Import(abi.ModuleWASI, "fd_write", []byte{w.I32, w.I32, w.I32, w.I32}, []byte{w.I32})
+	m.Memory(1)
+	m.ExportMemory(abi.ExportMemory)
+	const answer = `{"statusCode":201}`
+	m.Data(0, "\x40\x00\x00\x00\x80\x00\x00\x00")
+	m.Data(8, "\x20\x00\x00\x00"+string(rune(len(answer)))+"\x00\x00\x00")
+	m.Data(32, answer)
+	m.Start(m.Func(nil, nil, w.Code{}.I32(0, 0, 1, 16).Call(read).Op(w.Drop)...))
+	m.ExportFunc(abi.ExportStart, m.Func(nil, nil, w.Code{}.I32(1, 8, 1, 16).Call(write).Op(w.Drop)...))
+	return m.Bytes()
+}
+
+func TestAStartFunctionThatReadsItsInput(t *testing.T) {
+	var log bytes.Buffer
+	e := newPoolEngine(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	f := loadWarm(t, e, starter(), FunctionConfig{})
+	const want = "its start function asks for the request"
+	if f.pool.image == nil || !f.pool.image.unborn || !strings.Contains(log.String(), want) {
+		t.Errorf("image %+v, log %s, want one of the unborn guest, and %q", f.pool.image, &log, want)
+	}
+	first := ask(t, f, false)
+	for n := range 4 { // by an instance that served before: nothing of that may be left
+		if usage := ask(t, f, false); usage.Fuel != first.Fuel || usage.InitFuel != first.InitFuel {
+			t.Errorf("request %d: %+v, the first one %+v", n, usage, first)
+		}
 	}
 }

@@ -189,6 +189,9 @@ func (s *System) Close() {
 	if s.tmp != nil {
 		s.tmp.free()
 	}
+	if s.pause.snapshot == nil {
+		s.pause = pause{} // what is noted is of one request
+	}
 	s.streams, s.env = [3]stream{}, nil
 	s.module, s.memory, s.call = nil, nil, call{}
 }
