@@ -22,10 +22,7 @@ func sleeper(sleep time.Duration) []byte {
 	poll := m.Import(abi.ModuleWASI, "poll_oneoff", []byte{w.I32, w.I32, w.I32, w.I32}, []byte{w.I32})
 	m.Memory(1)
 	m.ExportMemory(abi.ExportMemory)
-	subscription := make([]byte, 48)
-	subscription[16] = 1 // the monotonic clock
-	binary.LittleEndian.PutUint64(subscription[24:], uint64(sleep))
-	m.Data(0, string(subscription))
+	m.Data(0, monotonic(sleep))
 	read := func(at int64) w.Code { return w.Code{}.I32(1).I64(0).I32(at).Call(clock).Op(w.Drop) }
 	load := func(at int64) w.Code { return w.Code{}.I32(at).Index(i64Load, 3, 0) }
 	m.ExportFunc(abi.ExportInitialize, m.Func(nil, nil, w.Code{}.I32(0, events, 1, count).Call(poll).Op(w.Drop).Then(read(before))...))
@@ -34,6 +31,14 @@ func sleeper(sleep time.Duration) []byte {
 		Then(load(after), load(before)).Op(i64LtU).If(w.Code{}.Op(w.Unreachable)).I32(201).Call(status).I64(0)...))
 	m.ExportFunc(abi.ExportHandleResponse, m.Func([]byte{w.I32, w.I32}, nil))
 	return m.Bytes()
+}
+
+// monotonic is a subscription of poll_oneoff to a time from now.
+func monotonic(sleep time.Duration) string {
+	subscription := make([]byte, 48)
+	subscription[16] = 1 // the monotonic clock
+	binary.LittleEndian.PutUint64(subscription[24:], uint64(sleep))
+	return string(subscription)
 }
 
 func TestTheMonotonicClockDoesNotGoBackOnceAGuestIsReady(t *testing.T) {

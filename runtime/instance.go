@@ -46,7 +46,9 @@ func (f *Function) instantiate(ctx context.Context, open opening) (*instance, er
 		return nil, errNoMemory
 	}
 	var err error
-	if i.system, err = wasi.New(f.system); err != nil {
+	config := f.system
+	config.Waits = i.account.Unwatch // or a thread waits, too
+	if i.system, err = wasi.New(config); err != nil {
 		i.close()
 		return nil, err
 	}

@@ -165,6 +165,9 @@ func (p *poll) wait() {
 	if p.hasEnd && p.sys.sleep(p.wake) {
 		return
 	}
+	if p.sys.config.Waits != nil {
+		p.sys.config.Waits()
+	}
 	var end <-chan time.Time
 	if p.hasEnd {
 		timer := time.NewTimer(time.Until(p.wake))

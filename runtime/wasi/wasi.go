@@ -41,6 +41,8 @@ type Config struct {
 	// Reserve, if set, is asked before /tmp takes bytes from the host's memory,
 	// and told, with a negative number, what it gives back.
 	Reserve func(bytes int64) bool
+	// Waits, if set, is called before the guest waits, for a time or for input.
+	Waits func()
 	// Files are files to read, at FilesAt ("/" if empty); nil is none.
 	Files   fs.FS
 	FilesAt string
