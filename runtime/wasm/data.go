@@ -72,25 +72,25 @@ func (m *Module) Data() ([]Run, error) {
 	sorted := slices.Clone(all)
 	slices.SortStableFunc(sorted, func(a, b Run) int { return int(int64(a.Offset) - int64(b.Offset)) })
 	for i := 1; i < len(sorted); i++ {
-		if sorted[i].Offset < sorted[i-1].end() {
+		if uint64(sorted[i].Offset) < sorted[i-1].end() {
 			return all, nil // they overlap: the later one wins
 		}
 	}
 	return join(sorted), nil
 }
 
-func (r Run) end() uint32 { return r.Offset + uint32(len(r.Bytes)) }
+func (r Run) end() uint64 { return uint64(r.Offset) + uint64(len(r.Bytes)) }
 
 // join makes one run of those that are near each other.
 func join(sorted []Run) (joined []Run) {
 	for i := 0; i < len(sorted); {
 		end := i + 1
-		for end < len(sorted) && sorted[end].Offset-sorted[end-1].end() <= gapBytes {
+		for end < len(sorted) && uint64(sorted[end].Offset)-sorted[end-1].end() <= gapBytes {
 			end++
 		}
 		run := sorted[i]
 		if end > i+1 {
-			run.Bytes = make([]byte, sorted[end-1].end()-run.Offset)
+			run.Bytes = make([]byte, sorted[end-1].end()-uint64(run.Offset))
 			for _, part := range sorted[i:end] {
 				copy(run.Bytes[part.Offset-run.Offset:], part.Bytes)
 			}

@@ -166,3 +166,18 @@ func TestACommandIsAskedAgain(t *testing.T) {
 		t.Errorf("asked %d times (error %v)", asked, err)
 	}
 }
+
+func TestDataThatOverlapWhereTheLargestMemoryEnds(t *testing.T) {
+	caps := wasm.DefaultCaps()
+	caps.MemoryPages = 1 << 16
+	memory := cat([]byte{1, 0}, wasmtest.Uint(1<<16))
+	segments := cat([]byte{2, 0}, at(-4, "efgh"), []byte{0}, at(-8, "abcdEFGH"))
+	m, err := wasm.Read(module(5, memory, 11, segments), caps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := m.Data()
+	if err != nil || len(runs) != 2 || string(runs[1].Bytes) != "abcdEFGH" {
+		t.Errorf("%+v, error %v: the later segment does not come last", runs, err)
+	}
+}
