@@ -164,6 +164,7 @@ func (e *Engine) MemoryUsed() int64 { return e.budget.Used() }
 // verify, once, tries out what neither the system nor wazero documents and images rely
 // on. What does not hold is given up, and the log says so.
 func (e *Engine) verify(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx) // of the one function that comes first
 	e.verified.Do(func() {
 		err := e.budget.Verify()
 		if errors.Is(err, memory.ErrReset) {
