@@ -176,6 +176,9 @@ func (s *System) Reset() {
 			s.table[fd] = &again
 		}
 	}
+	if s.pause.snapshot == nil {
+		s.pause = pause{} // what is noted is of one request
+	}
 	s.streams, s.env = [3]stream{}, nil
 	s.call.ctx, s.call.stack = nil, nil
 }
@@ -190,9 +193,6 @@ func (s *System) Close() {
 	}
 	if s.tmp != nil {
 		s.tmp.free()
-	}
-	if s.pause.snapshot == nil {
-		s.pause = pause{} // what is noted is of one request
 	}
 	s.streams, s.env = [3]stream{}, nil
 	s.module, s.memory, s.call = nil, nil, call{}
