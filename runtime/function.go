@@ -97,6 +97,9 @@ func (f *Function) prepare() (err error) {
 	if err := guest.CheckNames(f.engine.wazero, f.module); err != nil {
 		return err
 	}
+	if resume := f.module.ExportedFunctions()[abi.ExportResume]; resume != nil && len(resume.ParamTypes())+len(resume.ResultTypes()) > 0 {
+		return fmt.Errorf("the export %s has parameters or results; it must have none", abi.ExportResume)
+	}
 	if !f.hasMemory {
 		return fmt.Errorf("the module defines no memory: every function has one of its own")
 	}

@@ -97,3 +97,41 @@ func TestAStartFunctionThatReadsItsInput(t *testing.T) {
 		}
 	}
 }
+
+func TestAResumeOfAnotherTypeIsRefused(t *testing.T) {
+	var m w.Module
+	m.Memory(1)
+	m.ExportMemory(abi.ExportMemory)
+	m.ExportFunc(abi.ExportResume, m.Func(nil, []byte{w.I32}, w.Code{}.I32(1)...))
+	m.ExportFunc(abi.ExportHandleRequest, m.Func(nil, []byte{w.I64}, w.Code{}.I64(0)...))
+	m.ExportFunc(abi.ExportHandleResponse, m.Func([]byte{w.I32, w.I32}, nil))
+	if _, err := newPoolEngine(t, Config{}).Load(t.Context(), m.Bytes(), FunctionConfig{}); err == nil || !strings.Contains(err.Error(), abi.ExportResume) {
+		t.Errorf("error %v: each of its requests would fail", err)
+	}
+}
+
+// TestTheSameRequestCostsTheSameHoweverTheGuestGotReady has abi/ABI.md's rule 66.
+func TestTheSameRequestCostsTheSameHoweverTheGuestGotReady(t *testing.T) {
+	e := newPoolEngine(t, Config{})
+	for name, module := range map[string][]byte{"a command": reader(), "a handler": counter(1), "one with an init": slow(1000), "deep calls": deep(1000)} {
+		t.Run(name, func(t *testing.T) {
+			fresh := loadWarm(t, e, module, FunctionConfig{Isolation: abi.IsolationFresh})
+			want := ask(t, fresh, false).Fuel
+			unborn, err := e.Load(t.Context(), module, FunctionConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = unborn.Close(t.Context()) })
+			unborn.pool.giveUp(errUnstable)
+			if err := unborn.Warm(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			snapshot := loadWarm(t, e, module, FunctionConfig{})
+			for range 2 {
+				if a, b := ask(t, unborn, false), ask(t, snapshot, false); a.Fuel != want || b.Fuel != want || b.InitFuel != 0 {
+					t.Errorf("from its beginning %+v, from an image %+v, want %d", a, b, want)
+				}
+			}
+		})
+	}
+}
