@@ -113,6 +113,10 @@ func (f *function) warm(ctx context.Context) error {
 		return nil
 	}
 	err := f.loaded.Warm(ctx)
+	var fault abi.Faulter
+	if errors.As(err, &fault) && fault.Fault() == abi.FaultDeadline { // perhaps the machine was busy
+		err = f.loaded.Warm(ctx)
+	}
 	var busy *abi.Error
 	if errors.As(err, &busy) || ctx.Err() != nil { // its requests will tell
 		return nil
