@@ -8,6 +8,18 @@ const Version = "1.0"
 const (
 	ModuleWASI    = "wasi_snapshot_preview1"
 	ModuleHandler = "http_handler"
+	// ModuleCloche is ours: what a guest is granted beyond the two standards.
+	ModuleCloche = "cloche"
+)
+
+// Functions of ModuleCloche. Their types are in ABI.md, rules 70 to 79.
+const (
+	ImportFetch       = "fetch"
+	ImportFetchStatus = "fetch_status"
+	ImportFetchHead   = "fetch_head"
+	ImportFetchBody   = "fetch_body"
+	ImportFetchClose  = "fetch_close"
+	ImportFetchError  = "fetch_error"
 )
 
 // Exports by which the host knows and calls a guest.

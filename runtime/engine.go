@@ -130,7 +130,7 @@ func New(ctx context.Context, config Config) (*Engine, error) {
 	}
 	if err := guest.Instantiate(ctx, e.wazero); err != nil {
 		_ = e.Close(ctx)
-		return nil, fmt.Errorf("runtime: http_handler: %w", err)
+		return nil, fmt.Errorf("runtime: host modules: %w", err)
 	}
 	if err := instantiateFuel(ctx, e.wazero); err != nil {
 		_ = e.Close(ctx)

@@ -37,6 +37,10 @@ type FunctionConfig struct {
 	// the guest's own text: escape it before a terminal or a header sees it. It is
 	// overwritten after the call.
 	Log func(request *abi.Request, line []byte)
+	// Fetch makes a request for the guest, during the invocation of caller, and
+	// returns an *abi.FetchError if there is no answer. ctx ends with the invocation.
+	// What of an answer exceeds the limits of abi is the embedder's business.
+	Fetch func(ctx context.Context, caller *abi.Request, req abi.FetchRequest) (abi.FetchResponse, error)
 	// Next stands behind an http-wasm handler; nil for a served function.
 	Next func(*abi.Request, *abi.Response)
 }
@@ -94,7 +98,7 @@ func (f *Function) prepare() (err error) {
 	if f.kind, err = guest.Detect(f.module, f.config.Protocol); err != nil {
 		return err
 	}
-	if err := guest.CheckNames(f.engine.wazero, f.module); err != nil {
+	if err := guest.CheckNames(f.engine.wazero, f.module, f.config.Fetch != nil); err != nil {
 		return err
 	}
 	if resume := f.module.ExportedFunctions()[abi.ExportResume]; resume != nil && len(resume.ParamTypes())+len(resume.ResultTypes()) > 0 {

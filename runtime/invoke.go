@@ -38,7 +38,8 @@ type invocation struct {
 	run
 	function *Function
 	instance *instance
-	ok       bool // the guest did what it was asked to
+	caller   *abi.Request // as it came, whatever the guest makes of its own
+	ok       bool         // the guest did what it was asked to
 
 	started, ready time.Time
 }
@@ -60,7 +61,11 @@ func (v *invocation) begin(ctx context.Context, req *abi.Request, resp *abi.Resp
 	if f.config.Log != nil {
 		v.log.Line = func(line []byte) { f.config.Log(req, line) }
 	}
+	v.caller = req
 	v.call.Request, v.call.Response, v.call.Next = req, resp, f.config.Next
+	if f.config.Fetch != nil {
+		v.call.Fetcher = (*fetcher)(v)
+	}
 	l := f.config.Limits
 	if !v.instance.ready && f.pool != nil && f.pool.proved.Load() {
 		l.Timeout, l.Fuel = InitTimeout, InitFuel

@@ -89,7 +89,7 @@ func (e *Engine) loadProgram(ctx context.Context, module []byte, p Program) (*Fu
 	if start == nil || len(start.ParamTypes())+len(start.ResultTypes()) > 0 {
 		err = errors.New("the module is no WASI command: it does not export a function _start without parameters and results")
 	} else {
-		err = guest.CheckNames(e.wazero, compiled.CompiledModule)
+		err = guest.CheckNames(e.wazero, compiled.CompiledModule, false)
 	}
 	if err != nil {
 		_ = compiled.Close(ctx)

@@ -62,7 +62,10 @@ func within(ctx context.Context, timeout time.Duration) (context.Context, contex
 }
 
 // stop frees what the run holds.
-func (r *run) stop() { r.cancel() }
+func (r *run) stop() {
+	r.cancel()
+	r.call.End()
+}
 
 // abort ends the guest at once; the first reason counts.
 func (r *run) abort(why *limits.Trap) {

@@ -26,7 +26,10 @@ type Call struct {
 	Log *LogWriter
 	// Stop ends the invocation at once, with this trap as its outcome.
 	Stop func(*limits.Trap)
+	// Fetcher is the grant to fetch for this invocation; nil if it has none.
+	Fetcher Fetcher
 
+	fetches fetches
 	stdout  bytes.Buffer
 	handler handlerState
 }

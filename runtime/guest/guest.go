@@ -66,17 +66,21 @@ func Detect(module wazero.CompiledModule, protocol string) (Kind, error) {
 	return command{}, nil
 }
 
-// CheckNames refuses a module that asks for what no host module offers.
-func CheckNames(rt wazero.Runtime, module wazero.CompiledModule) error {
+// CheckNames refuses a module that asks for what no host module offers, or what
+// it is not granted.
+func CheckNames(rt wazero.Runtime, module wazero.CompiledModule, fetch bool) error {
 	if len(module.ImportedMemories()) > 0 {
 		return fmt.Errorf("the module imports a memory; it must define its own (remove --import-memory)")
 	}
 	for _, f := range module.ImportedFunctions() {
 		from, name, _ := f.Import()
+		if from == abi.ModuleCloche && !fetch {
+			return fmt.Errorf("the module imports %s.%.80s, which it is not granted here: only functions of a site may fetch", from, name)
+		}
 		offered := offer(rt, from, name)
 		if offered == nil {
-			return fmt.Errorf("the module imports %.80q.%.80q, which cloche does not offer: it offers %s and %s (see abi/ABI.md)",
-				from, name, abi.ModuleWASI, abi.ModuleHandler)
+			return fmt.Errorf("the module imports %.80q.%.80q, which cloche does not offer: it offers %s, %s and %s (see abi/ABI.md)",
+				from, name, abi.ModuleWASI, abi.ModuleHandler, abi.ModuleCloche)
 		}
 		if !slices.Equal(f.ParamTypes(), offered.ParamTypes()) || !slices.Equal(f.ResultTypes(), offered.ResultTypes()) {
 			return fmt.Errorf("the module imports %s.%s with another type than the standard's", from, name)

@@ -49,8 +49,11 @@ func imports() []hostFunction {
 // beforeRequests are what a guest may call while it gets ready.
 var beforeRequests = [...]string{"enable_features", "get_config", "log_enabled", "log"}
 
-// Instantiate adds the http_handler module to rt.
+// Instantiate adds the modules that guests may import, besides WASI, to rt.
 func Instantiate(ctx context.Context, rt wazero.Runtime) error {
+	if err := instantiateFetch(ctx, rt); err != nil {
+		return err
+	}
 	b := rt.NewHostModuleBuilder(abi.ModuleHandler)
 	for _, f := range imports() {
 		call, name := f.call, f.name
@@ -83,7 +86,7 @@ func valueTypes(letters string) []api.ValueType {
 // abort ends the guest from within an import, by the panic that wazero turns
 // into the error of the guest's call. It is how proc_exit ends a guest too.
 func abort(format string, args ...any) {
-	panic(limits.Trapf(abi.FaultTrap, "http_handler: "+format, args...))
+	panic(limits.Trapf(abi.FaultTrap, "the host refused a call: "+format, args...))
 }
 
 // The kinds of header and of body.
