@@ -17,6 +17,7 @@ import (
 	"github.com/cloche-run/cloche/host/admin"
 	"github.com/cloche-run/cloche/host/config"
 	"github.com/cloche-run/cloche/host/jobs"
+	"github.com/cloche-run/cloche/host/outbound"
 	"github.com/cloche-run/cloche/runtime"
 )
 
@@ -28,6 +29,7 @@ type function struct {
 	variables []runtime.Variable
 	digest    [sha256.Size]byte
 	included  files
+	hosts     outbound.Hosts
 	bytes     int
 
 	loaded *runtime.Function // nil if broken is set
@@ -80,6 +82,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base str
 	if f.problem != "" {
 		return fmt.Errorf("%s", f.problem)
 	}
+	f.hosts = h.allowed(f.settings)
 	module, err := readModule(site, f.file, h.options.Caps.ModuleBytes)
 	if err != nil {
 		return err
@@ -101,7 +104,7 @@ func (f *function) compile(ctx context.Context, h *Host, site *os.Root, base str
 			StackBytes:  h.options.StackBytes,
 		},
 		Env: f.variables, TmpBytes: f.settings.TmpBytes, Files: f.included.fs,
-		Log: h.guestLog(f.name),
+		Log: h.guestLog(f.name), Fetch: h.fetcher(f.hosts),
 	})
 	return err
 }

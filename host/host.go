@@ -21,6 +21,7 @@ import (
 	"github.com/cloche-run/cloche/host/jobs"
 	"github.com/cloche-run/cloche/host/ledger"
 	"github.com/cloche-run/cloche/host/logs"
+	"github.com/cloche-run/cloche/host/outbound"
 	"github.com/cloche-run/cloche/host/usage"
 	"github.com/cloche-run/cloche/runtime"
 )
@@ -99,6 +100,8 @@ type Host struct {
 	dispatcher *jobs.Dispatcher
 	jobMetrics *admin.JobMetrics
 	attempts   sync.Map // *abi.Request of a job that runs -> *jobs.Attempt
+	outbound   *outbound.Client
+	port       atomic.Int32 // that the site listens on; 0 for none so far
 
 	site      atomic.Pointer[site]
 	reloading sync.Mutex
@@ -144,6 +147,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 		Message: fmt.Sprintf("the host is at its limit of %d invocations and %d waiting", o.Concurrency, o.Queue),
 	})
 	h.metrics = admin.NewMetrics(o.Version, h.engine.MemoryUsed, o.MemoryBudget)
+	h.outbound = outbound.New(outbound.Config{Site: inside{h}})
 	if err = h.openJobs(ctx); err != nil {
 		return err
 	}
@@ -203,6 +207,9 @@ func (h *Host) Run(ctx context.Context, public, private net.Listener, reload <-c
 		return err
 	}
 	defer h.data.forget(adminAddress)
+	if tcp, ok := public.Addr().(*net.TCPAddr); ok {
+		h.port.Store(int32(tcp.Port))
+	}
 
 	inner := newGroup(context.WithoutCancel(ctx)) // outlives the requests
 	inner.start(h.usage.Run)
@@ -235,6 +242,9 @@ func (h *Host) Close() error {
 	var errs []error
 	if s := h.site.Swap(nil); s != nil {
 		s.release()
+	}
+	if h.outbound != nil {
+		h.outbound.Close()
 	}
 	if h.ledger != nil {
 		errs = append(errs, h.ledger.Close(ctx))

@@ -144,7 +144,7 @@ func (h *Host) openJobs(ctx context.Context) (err error) {
 		return err
 	}
 	h.dispatcher = jobs.NewDispatcher(h.queue, jobs.Config{
-		Invoker: worker{h}, NewID: front.NewID, Log: h.log,
+		Invoker: worker{h}, Messenger: worker{h}, NewID: front.NewID, Log: h.log,
 		Concurrency: o.JobConcurrency, Drain: o.Drain, TimeScale: o.TimeScale,
 	})
 	return nil

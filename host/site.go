@@ -23,6 +23,7 @@ type site struct {
 	functions map[string]*function
 	policies  map[string]jobs.Policy // of the jobs of each
 	misnamed  map[string]string      // name to file of what cannot be served
+	url       string                 // of the site as its visitors know it; "" if nobody said
 
 	// users is 1 while the site is current, plus 1 for each invocation.
 	users atomic.Int64
@@ -57,7 +58,7 @@ func (h *Host) openSite(ctx context.Context, old *site) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{config: cfg, misnamed: map[string]string{}, functions: make(map[string]*function, len(sources)), policies: make(map[string]jobs.Policy, len(sources))}
+	s := &site{config: cfg, url: variables["URL"], misnamed: map[string]string{}, functions: make(map[string]*function, len(sources)), policies: make(map[string]jobs.Policy, len(sources))}
 	for _, m := range misnamed {
 		s.misnamed[m.name] = m.file
 	}
@@ -169,8 +170,8 @@ func (h *Host) report(s *site) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
 		for _, to := range []string{s.policies[name].OnSuccess, s.policies[name].OnFailure} {
-			if to != "" && s.functions[to] == nil {
-				h.log.Warn("nobody to tell how jobs end", "function", name, "error", fmt.Sprintf("on_success and on_failure name functions of the site, %q is none", to))
+			if reason := h.unreachable(s, name, to); reason != "" {
+				h.log.Warn("nobody to tell how jobs end", "function", name, "error", reason)
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func TestErrorsNameFileLineKeyAndRemedy(t *testing.T) {
 		{"a key of a context", "[context.dev]\npublsh = 'x'", `:2: context.dev.publsh: unknown key; did you mean "publish"?`},
 		{"a key like no other", "zebra = 1", ":1: zebra: unknown key; the keys here are build, context, functions"},
 		{"directory of one function", "[functions.hello]\ndirectory = 'x'", ":2: functions.hello.directory: unknown key; it belongs to [functions] itself"},
-		{"a function that is no table", "[functions]\nhello = 1", ":2: functions.hello: unknown key; the keys here are background, "},
+		{"a function that is no table", "[functions]\nhello = 1", ":2: functions.hello: unknown key; the keys here are allow_hosts, "},
 
 		// Lines and keys in every spelling of TOML.
 		{"a quoted key", "[functions.\"api_*\"]\n# x\n\"tim out\" = 1", `:3: functions."api_*"."tim out": unknown key`},

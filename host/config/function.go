@@ -1,7 +1,6 @@
 package config
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +78,9 @@ type Function struct {
 	// Env names the site variables that the guest sees, each once and sorted:
 	// nil for all of them, empty for none.
 	Env []string
+	// AllowHosts are the hosts that the guest may call besides its own site, each once
+	// and sorted, as outbound.ParseHosts reads them: nil if nothing is said.
+	AllowHosts []string
 }
 
 // IsJob reports whether requests for the function become jobs.
@@ -136,7 +138,7 @@ func (s settings) function(name string) Function {
 	set(&f.Queue, s.queue)
 	set(&f.Protocol, s.protocol)
 	set(&f.Isolation, s.isolation)
-	f.Env, f.IncludedFiles = s.env, s.includedFiles
+	f.Env, f.IncludedFiles, f.AllowHosts = s.env, s.includedFiles, s.allowHosts
 	return f
 }
 
@@ -154,6 +156,7 @@ type settings struct {
 	env         []string
 
 	includedFiles []string
+	allowHosts    []string
 
 	jobSettings
 }
@@ -173,6 +176,7 @@ func (t table) settings() settings {
 		env:         t.names("env"),
 
 		includedFiles: t.strings("included_files"),
+		allowHosts:    t.hosts("allow_hosts"),
 
 		jobSettings: t.jobSettings(),
 	}
@@ -192,9 +196,10 @@ func (s *settings) override(o settings) {
 	s.jobSettings.override(o.jobSettings)
 	s.includedFiles = append(s.includedFiles, o.includedFiles...)
 	if o.env != nil {
-		joined := append(append([]string{}, s.env...), o.env...)
-		slices.Sort(joined)
-		s.env = slices.Compact(joined)
+		s.env = join(s.env, o.env)
+	}
+	if o.allowHosts != nil {
+		s.allowHosts = join(s.allowHosts, o.allowHosts)
 	}
 }
 

@@ -42,6 +42,7 @@ background = true
 protocol = "cgi"
 isolation = "fresh"
 env = ["B", "A", "B"]
+allow_hosts = ["b.example", "*.a.example:8080", "b.example"]
 retries = [1, "2s", "0s"]
 retry_jitter = 0.5
 max_age = "10m"
@@ -57,6 +58,7 @@ on_failure = "alarm"
 	want := config.Function{
 		Timeout: 90 * time.Second, MemoryBytes: 64 << 10, Fuel: 5, Concurrency: 2, Queue: 0,
 		Background: true, Protocol: "cgi", Isolation: "fresh", Env: []string{"A", "B"},
+		AllowHosts: []string{"*.a.example:8080", "b.example"},
 		Job: config.Job{
 			Retries: []time.Duration{time.Second, 2 * time.Second, 0}, RetryJitter: 0.5, MaxAge: 10 * time.Minute,
 			Idempotency: time.Hour, Schedule: daily, OnSuccess: "done", OnFailure: "alarm",

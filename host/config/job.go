@@ -3,10 +3,8 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/cloche-run/cloche/abi"
 	"github.com/cloche-run/cloche/host/cron"
 )
 
@@ -47,8 +45,8 @@ type Job struct {
 	Idempotency time.Duration
 	// Schedule starts the function by itself; the zero Schedule never does.
 	Schedule cron.Schedule
-	// OnSuccess and OnFailure name functions of the site that are told when a job
-	// succeeded, or is dead; "" for none.
+	// OnSuccess and OnFailure are functions of the site, or URLs, that are told when
+	// a job succeeded, or is dead; "" for none.
 	OnSuccess, OnFailure string
 }
 
@@ -165,20 +163,4 @@ func (t table) schedule(key string) *cron.Schedule {
 		return nil
 	}
 	return &s
-}
-
-// destination is a function that is told how a job ended; "" is none.
-func (t table) destination(key string) *string {
-	name, ok := t.text(key)
-	switch {
-	case !ok:
-		return nil
-	case strings.Contains(name, "/"):
-		t.fail(key, quoted(name)+" is an address", "this version tells functions of the site only: write the name of one")
-		return nil
-	case name != "" && !abi.ValidName(name):
-		t.fail(key, quoted(name)+" is no function's name", "write the name of a function of the site")
-		return nil
-	}
-	return &name
 }

@@ -27,9 +27,9 @@ const (
 
 	contextNetlify = "build dev headers images integrations plugins redirects"
 
-	functionServed = "background concurrency env fuel idempotency included_files isolation max_age memory on_failure " +
+	functionServed = "allow_hosts background concurrency env fuel idempotency included_files isolation max_age memory on_failure " +
 		"on_success protocol queue retries retry_jitter schedule timeout tmp"
-	functionPlanned = "allow_hosts limits"
+	functionPlanned = "limits"
 	functionNetlify = "deno_import_map external_node_modules generator ignored_node_modules name node_bundler " +
 		"node_version region vcpu"
 

@@ -18,7 +18,7 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 		name, toml string
 		want       []config.Warning
 	}{
-		{"a planned setting", "[functions]\nallow_hosts = 1000", []config.Warning{{2, "functions.allow_hosts", notYet}}},
+		{"a planned setting", "[functions]\nlimits = 1000", []config.Warning{{2, "functions.limits", notYet}}},
 		{
 			"a planned setting of two functions", "[functions.b]\nlimits = 1\n[functions.a]\nlimits = 1",
 			[]config.Warning{{2, "functions.b.limits", notYet}, {4, "functions.a.limits", notYet}},
@@ -65,7 +65,7 @@ func TestKeysWithoutEffectGiveOneWarningEach(t *testing.T) {
 }
 
 func TestEveryKeyOfTheDesignIsKnown(t *testing.T) {
-	planned := "allow_hosts limits"
+	planned := "limits"
 	for _, key := range strings.Fields(planned) {
 		c := load(t, "[functions]\n"+key+" = 1", "")
 		if want := (config.Warning{2, "functions." + key, notYet}); len(c.Warnings) != 1 || c.Warnings[0] != want {

@@ -63,6 +63,29 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, req *abi.Request, err error) {
 	s.explain(ctx, req, r, faulter)
 }
 
+// Answer fills resp with what a client would be told about err. It is for requests
+// that come from within, and go no further than this machine's own guests.
+func Answer(req *abi.Request, resp *abi.Response, err error) {
+	var faulter abi.Faulter
+	if !errors.As(err, &faulter) {
+		faulter = &abi.Error{What: abi.FaultInternal, Message: "internal error"}
+	}
+	r, _ := rowOf(faulter.Fault())
+	_ = resp.Body.Reset() // it is in memory
+	resp.Status, resp.Header = r.status, nil
+	if r.retry {
+		resp.Header.Add("retry-after", retryAfter(faulter))
+	}
+	body, _ := json.Marshal(failure{ErrorType: r.errorType, ErrorMessage: faulter.Error(), RequestID: req.ID})
+	resp.Header.Add("content-type", "application/json")
+	switch faulter.Fault() {
+	case abi.FaultUnknownFunction, abi.FaultBadName:
+		body = []byte(faulter.Error())
+		resp.Header.Set("content-type", "text/plain; charset=utf-8")
+	}
+	_, _ = resp.Body.Write(body)
+}
+
 // explain writes the body of an error. Two are plain text, as in netlify-cli.
 func (s *Server) explain(ctx *fasthttp.RequestCtx, req *abi.Request, r row, faulter abi.Faulter) {
 	switch faulter.Fault() {

@@ -26,9 +26,10 @@ const (
 	troubleWait = time.Second
 )
 
-// Config is what a Dispatcher needs. Invoker, NewID and Log are required.
+// Config is what a Dispatcher needs. Invoker, Messenger, NewID and Log are required.
 type Config struct {
-	Invoker Invoker
+	Invoker   Invoker
+	Messenger Messenger
 	// NewID makes an id for the requests that schedules and outcomes make.
 	NewID func() string
 	Log   *slog.Logger

@@ -9,6 +9,7 @@ package jobs
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/cloche-run/cloche/abi"
@@ -39,6 +40,25 @@ type Attempt struct {
 	// Log takes what it logs, a line at a time; the line may be overwritten after.
 	Log func(line []byte)
 }
+
+// Messenger reaches destinations that are no functions of the site.
+type Messenger interface {
+	// Deliver posts m, once. nil says that it has arrived.
+	Deliver(ctx context.Context, m Message) error
+}
+
+// Message tells an address how a job of a function ended.
+type Message struct {
+	Function string
+	// Depth is how long the chain is that led to the job.
+	Depth  int
+	URL    string
+	Header abi.Header
+	Body   []byte
+}
+
+// IsURL reports whether a destination is an address and no function's name.
+func IsURL(destination string) bool { return strings.Contains(destination, "://") }
 
 // Usage is what an attempt took.
 type Usage struct {

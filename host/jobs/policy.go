@@ -24,7 +24,7 @@ type Policy struct {
 	Idempotency time.Duration
 	// Schedule starts jobs by itself; the zero Schedule never does.
 	Schedule cron.Schedule
-	// OnSuccess and OnFailure name functions that are told how a job ended.
+	// OnSuccess and OnFailure are functions, or URLs, that are told how a job ended.
 	OnSuccess, OnFailure string
 }
 

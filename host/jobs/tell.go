@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/cloche-run/cloche/abi"
@@ -48,15 +49,32 @@ func (d *Dispatcher) tellAll(ctx context.Context) error {
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		settled := make([]ledger.Settled, len(events))
-		for i := range events {
-			settled[i] = d.tellOne(ctx, &events[i])
-		}
-		if err := d.queue.ledger.Settle(context.WithoutCancel(ctx), settled); err != nil {
+		if err := d.tellEach(ctx, events); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tellEach makes the jobs of the functions that are to be told, and posts to
+// addresses at the same time: those may be slow.
+func (d *Dispatcher) tellEach(ctx context.Context, events []ledger.Event) error {
+	var settled []ledger.Settled
+	var posts sync.WaitGroup
+	errs := make([]error, len(events))
+	for i := range events {
+		if !IsURL(events[i].Target) {
+			settled = append(settled, d.tellOne(ctx, &events[i]))
+			continue
+		}
+		posts.Go(func() { errs[i] = d.post(ctx, &events[i]) })
+	}
+	var err error
+	if len(settled) > 0 {
+		err = d.queue.ledger.Settle(context.WithoutCancel(ctx), settled)
+	}
+	posts.Wait()
+	return errors.Join(err, errors.Join(errs...))
 }
 
 // tellOne makes the job of one end. One that cannot be told now is told later.
@@ -66,30 +84,25 @@ func (d *Dispatcher) tellOne(ctx context.Context, e *ledger.Event) ledger.Settle
 	switch {
 	case err == nil:
 	case errors.Is(err, errNotToTell), time.Since(e.At) > GiveUpAfter:
-		d.config.Log.Error("end of a job not told", "job", e.Job.String(), "function", e.Target, "error", err.Error())
+		d.untold(e, err)
 	default:
 		done.Again, done.After = true, backoff(time.Since(e.At))
 	}
 	return done
 }
 
+// untold logs an end that is given up.
+func (d *Dispatcher) untold(e *ledger.Event, err error) {
+	d.config.Log.Error("end of a job not told", "job", e.Job.String(), "target", e.Target, "error", err.Error())
+}
+
 // errNotToTell is an end that nobody will ever be told.
 var errNotToTell = errors.New("it cannot be told")
 
 func (d *Dispatcher) enqueueOutcome(ctx context.Context, e *ledger.Event) error {
-	job, err := d.queue.ledger.Get(ctx, e.Job)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return fmt.Errorf("%w: the job was purged", errNotToTell)
-	}
+	job, body, err := d.news(ctx, e)
 	if err != nil {
 		return err
-	}
-	if job.Depth > abi.ChainDepth { // or its death would be told for ever
-		return fmt.Errorf("%w: it stands at the end of a chain of %d", errNotToTell, abi.ChainDepth)
-	}
-	body, err := d.outcomeBody(ctx, &job, e)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotToTell, err)
 	}
 	_, err = d.queue.Enqueue(ctx, Submission{
 		Function: e.Target, Origin: OriginOutcome, UniqueKey: "outcome " + strconv.FormatInt(e.Seq, 10),
@@ -97,6 +110,24 @@ func (d *Dispatcher) enqueueOutcome(ctx context.Context, e *ledger.Event) error 
 		Request: d.request(e.Target, body, abi.Field{Name: "user-agent", Value: "cloche"}),
 	})
 	return err
+}
+
+// news is what is to be told of an end, errNotToTell if nothing can be.
+func (d *Dispatcher) news(ctx context.Context, e *ledger.Event) (job ledger.Detail, body []byte, err error) {
+	job, err = d.queue.ledger.Get(ctx, e.Job)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return job, nil, fmt.Errorf("%w: the job was purged", errNotToTell)
+	}
+	if err != nil {
+		return job, nil, err
+	}
+	if job.Depth > abi.ChainDepth { // or its death would be told for ever
+		return job, nil, fmt.Errorf("%w: it stands at the end of a chain of %d", errNotToTell, abi.ChainDepth)
+	}
+	if body, err = d.outcomeBody(ctx, &job, e); err != nil {
+		err = fmt.Errorf("%w: %w", errNotToTell, err)
+	}
+	return job, body, err
 }
 
 // Outcome is the JSON body with which OnSuccess and OnFailure are called.
