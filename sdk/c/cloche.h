@@ -39,12 +39,13 @@
  * is a trap.
  */
 #ifdef __wasm__
-#define CLOCHE_IMPORT(name) __attribute__((import_module("http_handler"), import_name(name))) extern
+#define CLOCHE_IMPORT_FROM(module, name) __attribute__((import_module(module), import_name(name))) extern
 #define CLOCHE_EXPORT(name) __attribute__((export_name(name)))
 #else
-#define CLOCHE_IMPORT(name) static inline
+#define CLOCHE_IMPORT_FROM(module, name) static inline
 #define CLOCHE_EXPORT(name)
 #endif
+#define CLOCHE_IMPORT(name) CLOCHE_IMPORT_FROM("http_handler", name)
 
 CLOCHE_IMPORT("log") void cloche_host_log(int32_t level, const char *message, uint32_t length);
 CLOCHE_IMPORT("get_method") uint32_t cloche_host_get_method(char *buf, uint32_t limit);
@@ -181,6 +182,69 @@ enum cloche_level { CLOCHE_DEBUG = -1, CLOCHE_INFO = 0, CLOCHE_WARN = 1, CLOCHE_
 
 static inline void cloche_log(enum cloche_level level, const char *message) {
     cloche_host_log(level, message, (uint32_t)cloche_length(message));
+}
+
+/* ---- fetch, for both kinds -------------------------------------------------
+ *
+ * There is no network but through the host, which calls the functions of the own
+ * site at once and other hosts if the site's allow_hosts names them.
+ *
+ *     int answer = cloche_fetch("POST http://localhost:8888/.netlify/functions/hello\n"
+ *                               "content-type: text/plain\n", "42", 2);
+ *     if (answer < 0) { ... cloche_fetch_error(buf, sizeof buf); ... }
+ *     else if (cloche_fetch_status(answer) == 200) n = cloche_fetch_read(answer, buf, sizeof buf);
+ *     if (answer >= 0) cloche_fetch_close(answer);
+ */
+
+CLOCHE_IMPORT_FROM("cloche", "fetch") int32_t cloche_host_fetch(
+    const char *head, uint32_t head_length, const void *body, uint32_t body_length);
+CLOCHE_IMPORT_FROM("cloche", "fetch_status") int32_t cloche_host_fetch_status(int32_t answer);
+CLOCHE_IMPORT_FROM("cloche", "fetch_head") uint32_t cloche_host_fetch_head(int32_t answer, char *buf, uint32_t limit);
+CLOCHE_IMPORT_FROM("cloche", "fetch_body") uint32_t cloche_host_fetch_body(int32_t answer, void *buf, uint32_t limit);
+CLOCHE_IMPORT_FROM("cloche", "fetch_close") void cloche_host_fetch_close(int32_t answer);
+CLOCHE_IMPORT_FROM("cloche", "fetch_error") uint32_t cloche_host_fetch_error(char *buf, uint32_t limit);
+
+/* Why there is no answer. */
+enum cloche_fetch_code {
+    CLOCHE_FETCH_FAILED = -1,    /* the other side could not be reached, or made no sense */
+    CLOCHE_FETCH_REFUSED = -2,   /* the function may not call that address */
+    CLOCHE_FETCH_INVALID = -3,   /* the request is malformed */
+    CLOCHE_FETCH_TOO_LARGE = -4, /* the request or the answer is over a limit */
+    CLOCHE_FETCH_BUSY = -5       /* eight answers are open, or the host has no memory */
+};
+
+/* cloche_fetch makes a request and waits for the whole answer. head is "METHOD URL"
+ * and lines of "name: value"; with " manual" behind the URL a redirect is returned
+ * instead of followed. It returns the answer's number, from 0, for the functions
+ * below, or a cloche_fetch_code. */
+static inline int cloche_fetch(const char *head, const void *body, size_t length) {
+    return cloche_host_fetch(head, (uint32_t)cloche_length(head), body, (uint32_t)length);
+}
+
+/* cloche_fetch_status is the answer's status, such as 200. */
+static inline int cloche_fetch_status(int answer) { return cloche_host_fetch_status(answer); }
+
+/* cloche_fetch_head gets "STATUS URL" and lines of "name: value", names in lower
+ * case, as the functions that read the request do. */
+static inline size_t cloche_fetch_head(int answer, char *buf, size_t size) {
+    return cloche_ended(buf, size, cloche_host_fetch_head(answer, buf, size > 0 ? (uint32_t)size - 1 : 0));
+}
+
+/* cloche_fetch_left is how many bytes of the body were not read yet. */
+static inline size_t cloche_fetch_left(int answer) { return cloche_host_fetch_body(answer, NULL, 0); }
+
+/* cloche_fetch_read reads the next bytes of the body, at most size. It returns how
+ * many, and 0 at the end. */
+static inline size_t cloche_fetch_read(int answer, void *buf, size_t size) {
+    return size > 0 ? cloche_host_fetch_body(answer, buf, (uint32_t)size) : 0;
+}
+
+/* cloche_fetch_close forgets an answer. Those left open go with the call. */
+static inline void cloche_fetch_close(int answer) { cloche_host_fetch_close(answer); }
+
+/* cloche_fetch_error gets why the last cloche_fetch had no answer. */
+static inline size_t cloche_fetch_error(char *buf, size_t size) {
+    return cloche_ended(buf, size, cloche_host_fetch_error(buf, size > 0 ? (uint32_t)size - 1 : 0));
 }
 
 /* ---- JSON and base64, for both kinds ---------------------------------------
@@ -335,6 +399,10 @@ static inline int cloche_answer(int status, const char *content_type, const void
  *
  * headers is "name: value\n" lines. response_headers gets such lines too, in the
  * order in which they were set; what does not fit is cut off.
+ *
+ * Each cloche_fetch is answered by fetched_status with fetched_headers and
+ * fetched_body; a status below 0 is a code, and 0 is CLOCHE_FETCH_REFUSED. fetch and
+ * fetch_body hold what was asked for.
  */
 #ifndef __wasm__
 
@@ -345,6 +413,10 @@ struct cloche_test {
     int status; /* 0: none was set, which stands for 200 */
     char response_headers[4096], response_body[65536], log[4096];
     size_t response_headers_length, response_body_length, log_length;
+    int fetched_status;
+    const char *fetched_headers, *fetched_body;
+    size_t fetched_read;
+    char fetch[4096], fetch_body[65536];
 };
 
 static struct cloche_test cloche_test;
@@ -456,6 +528,54 @@ static inline void cloche_host_log(int32_t level, const char *message, uint32_t 
     (void)level;
     cloche_test_append(cloche_test.log, &cloche_test.log_length, sizeof cloche_test.log, message, length);
     cloche_test_append(cloche_test.log, &cloche_test.log_length, sizeof cloche_test.log, "\n", 1);
+}
+
+static inline int32_t cloche_host_fetch(
+    const char *head, uint32_t head_length, const void *body, uint32_t body_length) {
+    size_t length = 0;
+    cloche_test_append(cloche_test.fetch, &length, sizeof cloche_test.fetch, head, head_length);
+    length = 0;
+    cloche_test_append(cloche_test.fetch_body, &length, sizeof cloche_test.fetch_body, (const char *)body, body_length);
+    cloche_test.fetched_read = 0;
+    if (cloche_test.fetched_status == 0) return CLOCHE_FETCH_REFUSED;
+    return cloche_test.fetched_status < 0 ? cloche_test.fetched_status : 0;
+}
+
+static inline int32_t cloche_host_fetch_status(int32_t answer) {
+    (void)answer;
+    return cloche_test.fetched_status;
+}
+
+static inline uint32_t cloche_host_fetch_head(int32_t answer, char *buf, uint32_t limit) {
+    char head[4096], digits[] = {
+        (char)('0' + cloche_test.fetched_status / 100 % 10), (char)('0' + cloche_test.fetched_status / 10 % 10),
+        (char)('0' + cloche_test.fetched_status % 10), ' '};
+    size_t length = 0, url = 0, start;
+    const char *headers = cloche_test.fetched_headers != NULL ? cloche_test.fetched_headers : "";
+    (void)answer;
+    while (cloche_test.fetch[url] != ' ' && cloche_test.fetch[url] != '\0') url++;
+    start = cloche_test.fetch[url] == ' ' ? ++url : url;
+    while (cloche_test.fetch[url] != '\n' && cloche_test.fetch[url] != ' ' && cloche_test.fetch[url] != '\0') url++;
+    cloche_test_append(head, &length, sizeof head, digits, sizeof digits);
+    cloche_test_append(head, &length, sizeof head, cloche_test.fetch + start, url - start);
+    cloche_test_append(head, &length, sizeof head, "\n", 1);
+    cloche_test_append(head, &length, sizeof head, headers, cloche_length(headers));
+    return cloche_test_get(head, "", buf, limit);
+}
+
+static inline uint32_t cloche_host_fetch_body(int32_t answer, void *buf, uint32_t limit) {
+    const char *body = cloche_test.fetched_body != NULL ? cloche_test.fetched_body : "";
+    uint32_t n = 0;
+    (void)answer;
+    if (limit == 0) return (uint32_t)cloche_length(body + cloche_test.fetched_read);
+    while (n < limit && body[cloche_test.fetched_read] != '\0') ((char *)buf)[n++] = body[cloche_test.fetched_read++];
+    return n;
+}
+
+static inline void cloche_host_fetch_close(int32_t answer) { (void)answer; }
+
+static inline uint32_t cloche_host_fetch_error(char *buf, uint32_t limit) {
+    return cloche_test_get("no answer in a test", "", buf, limit);
 }
 
 #endif /* not __wasm__ */

@@ -89,6 +89,31 @@ static void test_body(void) {
     check_number("no body", (long)cloche_body(buf, 0), 0);
 }
 
+static void test_fetch(void) {
+    char buf[32];
+    int answer;
+    cloche_test = (struct cloche_test){.fetched_status = 201, .fetched_headers = "a: b\n", .fetched_body = "pong!"};
+    answer = cloche_fetch("PUT http://a/ manual\nb: c\n", "ping", 4);
+    check_number("an answer", answer, 0);
+    check("what was asked", cloche_test.fetch, "PUT http://a/ manual\nb: c\n");
+    check("what was sent", cloche_test.fetch_body, "ping");
+    check_number("status", cloche_fetch_status(answer), 201);
+    check_number("head", (long)cloche_fetch_head(answer, buf, sizeof buf), 19);
+    check("head", buf, "201 http://a/\na: b\n");
+    check_number("a head that does not fit", (long)cloche_fetch_head(answer, buf, 19), 19);
+    check("a head that does not fit", buf, "");
+    check_number("part of a body", (long)cloche_fetch_read(answer, buf, 4), 4);
+    check_number("what is left", (long)cloche_fetch_left(answer), 1);
+    check_number("the rest", (long)cloche_fetch_read(answer, buf, sizeof buf), 1);
+    check_number("the end", (long)cloche_fetch_read(answer, buf, sizeof buf), 0);
+    cloche_fetch_close(answer);
+
+    cloche_test = (struct cloche_test){0};
+    check_number("a refusal", cloche_fetch("GET http://a/\n", NULL, 0), CLOCHE_FETCH_REFUSED);
+    check_number("its reason", (long)cloche_fetch_error(buf, sizeof buf), 19);
+    check("its reason", buf, "no answer in a test");
+}
+
 struct text {
     char bytes[256];
     size_t length;
@@ -153,6 +178,7 @@ int main(int argc, char **argv) {
     test_handler();
     test_values();
     test_body();
+    test_fetch();
     test_json();
     test_base64();
     test_utf8();

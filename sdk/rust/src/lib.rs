@@ -38,11 +38,13 @@
 //! function's log, in a handler without WASI [`log`] does.
 
 mod command;
+mod fetch;
 mod handler;
 pub mod json;
 pub mod testing;
 
 pub use command::{run, Answer, Event, InvalidEvent, MAX_EVENT_BYTES};
+pub use fetch::{fetch, Fetch, FetchError, Fetched};
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub use handler::guest;

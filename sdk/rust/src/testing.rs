@@ -12,6 +12,8 @@
 //! ```
 
 use crate::handler::{self, Edit, Property, Sink, Source};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{Fetch, FetchError, Fetched};
 use std::cell::{Cell, RefCell};
 
 /// A request for [`call`].
@@ -81,6 +83,29 @@ pub fn call(
         Recorder(RefCell::new(Response { status: 200, headers: Vec::new(), body: Vec::new() }));
     handler(&mut handler::Request::new(&source), &mut handler::Response::new(&sink));
     sink.0.into_inner()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+type Answers = Box<dyn Fn(&Fetch) -> Result<Fetched, FetchError>>;
+
+#[cfg(not(target_arch = "wasm32"))]
+thread_local! {
+    static ANSWERS: RefCell<Option<Answers>> = RefCell::new(None);
+}
+
+/// Says what [`fetch`](crate::fetch()) returns from now on, in this thread. Without
+/// it every address is refused.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn answer_fetches(answers: impl Fn(&Fetch) -> Result<Fetched, FetchError> + 'static) {
+    ANSWERS.with(|a| *a.borrow_mut() = Some(Box::new(answers)));
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn fetched(request: &Fetch) -> Result<Fetched, FetchError> {
+    ANSWERS.with(|answers| match &*answers.borrow() {
+        Some(answers) => answers(request),
+        None => Err(FetchError { code: -2, message: "no answer in a test".into() }),
+    })
 }
 
 /// Keeps to the rules of the ABI, so that a handler meets the same short buffers

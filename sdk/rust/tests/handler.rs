@@ -123,3 +123,14 @@ fn a_response_is_what_the_handler_said() {
     assert_eq!(headers, [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("x-one", "2")]);
     assert_eq!((response.status, response.text().as_str()), (200, "body"));
 }
+
+#[test]
+fn a_function_fetches_what_a_test_says() {
+    let get = cloche::Fetch::get("http://a/");
+    assert_eq!(cloche::fetch(&get).unwrap_err().code, -2);
+    testing::answer_fetches(|request| {
+        Ok(cloche::Fetched { status: 201, body: request.url.clone().into(), ..Default::default() })
+    });
+    let answer = cloche::fetch(&get).unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (201, "http://a/"));
+}
