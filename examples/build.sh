@@ -40,7 +40,7 @@ build_go() {
 		go_guest "$out/$name.wasm" "$site/src/go" $name $mode "$here/../sdk/go"
 	done
 	for name in hello hello-background; do
-		go_guest "$here/hello-background/netlify/functions/$name.wasm" "$here/hello-background/src" $name exe
+		go_guest "$here/hello-background/netlify/functions/$name.wasm" "$here/hello-background/src" $name exe "$here/../sdk/go"
 	done
 }
 

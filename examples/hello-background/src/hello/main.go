@@ -1,4 +1,5 @@
-// Command hello greets whoever calls it, and logs how a job ended when it is told.
+// Command hello greets whoever calls it, and logs what is posted to it: a result,
+// or how a job ended.
 package main
 
 import (
@@ -13,7 +14,7 @@ type event struct {
 	Body   string `json:"body"`
 }
 
-// outcome is what on_success and on_failure are told.
+// outcome is what on_failure, or on_success, is told.
 type outcome struct {
 	Job      string `json:"job"`
 	Function string `json:"function"`
@@ -37,6 +38,8 @@ func main() {
 		if o.Response != nil {
 			fmt.Fprintf(os.Stderr, "it answered %d: %s\n", o.Response.StatusCode, o.Response.Body)
 		}
+	} else if e.Method == "POST" {
+		fmt.Fprintln(os.Stderr, "posted:", e.Body)
 	}
 	fmt.Print(`{"statusCode": 200, "body": "hello"}`)
 }
