@@ -40,7 +40,7 @@ func (s *System) BeginInit(i Init, streams Streams) {
 // endInit has the monotonic clock go on from where that of BeginInit is.
 func (s *System) endInit() {
 	if s.getting != nil {
-		s.ahead = max(s.getting.now.Sub(time.Now()), 0)
+		s.ahead = max(time.Until(s.getting.now), 0)
 	}
 	s.getting = nil
 }
