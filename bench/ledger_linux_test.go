@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloche-run/cloche/abi"
+	"github.com/cloche-run/cloche/host/jobs"
 	"github.com/cloche-run/cloche/host/ledger"
 	"github.com/cloche-run/cloche/host/ledger/sqlite"
 )
@@ -32,14 +34,15 @@ func BenchmarkLedger(b *testing.B) {
 	dir := b.TempDir()
 	b.Logf("disk: %s", dir)
 	l := openLedger(b, filepath.Join(dir, "ledger.db"))
+	q := newQueue(b, l)
 	w := openLog(b, filepath.Join(dir, "log"))
 	var rounds []map[string]float64
 	for range ledgerRounds {
 		f := appendRate(b, filepath.Join(dir, "append"))
 		bareOne, bareP50 := turn(b, 1, w.append)
-		ledgerOne, ledgerP50 := turn(b, 1, func() error { return enqueue(l) })
+		ledgerOne, ledgerP50 := turn(b, 1, func() error { return enqueue(q) })
 		bareMany, _ := turn(b, 64, w.append)
-		ledgerMany, _ := turn(b, 64, func() error { return enqueue(l) })
+		ledgerMany, _ := turn(b, 64, func() error { return enqueue(q) })
 		rounds = append(rounds, map[string]float64{
 			"F/s":              f,
 			"W-1/s":            bareOne,
@@ -50,7 +53,7 @@ func BenchmarkLedger(b *testing.B) {
 			"enqueue-64-per-W": ledgerMany / bareMany,
 			"enqueue-64-per-F": ledgerMany / f,
 			"ack-p50-per-W":    ledgerP50 / bareP50,
-			"whole-life-per-F": lives(b, l) / f,
+			"whole-life-per-F": lives(b, l, q) / f,
 			"ns/op":            1e9 / ledgerOne,
 			"counts-ms":        countsMillis(b, l),
 		})
@@ -84,8 +87,33 @@ func newJob(n int) ledger.NewJob {
 	}}
 }
 
-func enqueue(l *sqlite.Ledger) error {
-	_, err := l.Enqueue(context.Background(), []ledger.NewJob{newJob(0)})
+// newQueue is what a request goes through, in front of l.
+func newQueue(b *testing.B, l *sqlite.Ledger) *jobs.Queue {
+	q, err := jobs.NewQueue(context.Background(), l, oneFunction{}, noMeter{}, 1<<40)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return q
+}
+
+// oneFunction takes all that comes.
+type oneFunction struct{}
+
+func (oneFunction) Policies() map[string]jobs.Policy {
+	return map[string]jobs.Policy{"f": {Concurrency: 64, Backlog: 1 << 40, Timeout: time.Minute, MaxAge: 6 * time.Hour, Idempotency: time.Hour}}
+}
+
+type noMeter struct{}
+
+func (noMeter) Accepted(string, time.Duration)  {}
+func (noMeter) Attempted(string, ledger.Result) {}
+func (noMeter) Died(string, ledger.Reason)      {}
+func (noMeter) Skipped(string)                  {}
+
+func enqueue(q *jobs.Queue) error {
+	_, err := q.Enqueue(context.Background(), jobs.Submission{Function: "f", Origin: jobs.OriginHTTP, Request: &abi.Request{
+		Method: "POST", Proto: "HTTP/1.1", Scheme: "http", Host: "localhost", Path: "/.netlify/functions/f", Body: make([]byte, bodyBytes),
+	}})
 	return err
 }
 
@@ -141,7 +169,7 @@ func turn(b *testing.B, clients int, do func() error) (rate, p50 float64) {
 // lives is how many jobs a second are enqueued by 64 clients, claimed by a
 // dispatcher with 64 slots, and ended by their workers: from the first until the
 // last has ended.
-func lives(b *testing.B, l *sqlite.Ledger) float64 {
+func lives(b *testing.B, l *sqlite.Ledger, q *jobs.Queue) float64 {
 	drain(b, l)
 	const slots = 64
 	var enqueued, ended atomic.Int64
@@ -152,7 +180,7 @@ func lives(b *testing.B, l *sqlite.Ledger) float64 {
 	workers.Go(func() {
 		turn(b, 64, func() error {
 			enqueued.Add(1)
-			return enqueue(l)
+			return enqueue(q)
 		})
 		produced.Store(true)
 	})
