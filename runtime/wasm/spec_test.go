@@ -113,7 +113,7 @@ func runScript(t *testing.T, root, path string) (refused []string) {
 	original := &specRun{dir: filepath.Dir(path), root: root}
 	want := original.run(t, script)
 	// Tiny pieces send small bulk operations through the helpers, too.
-	for _, options := range []wasm.Options{{}, {PieceBytes: 16, StackBytes: 1 << 30}, {StackBytes: 1 << 30, Image: true}} {
+	for _, options := range []wasm.Options{{}, {PieceBytes: 16, StackBytes: 1 << 30, Image: true}} {
 		metered := &specRun{dir: filepath.Dir(path), root: root, meter: newMeter(7), options: options}
 		got := metered.run(t, script)
 		for i := range want {
