@@ -34,7 +34,7 @@ var rooms = map[string]string{
 	"runtime/wasi":    "abi runtime/limits runtime/wasm",
 	"runtime/wasm":    "abi runtime/limits",
 
-	"host":          "abi runtime runtime/limits host/admin host/config host/front host/jobs host/ledger host/ledger/sqlite host/logs host/outbound host/route host/usage",
+	"host":          "abi runtime runtime/limits host/admin host/config host/front host/jobs host/ledger host/ledger/sqlite host/lock host/logs host/outbound host/route host/usage",
 	"host/admin":    "abi host/logs host/usage",
 	"host/cli":      "abi host host/admin host/config host/logs",
 	"host/config":   "abi host/cron host/outbound",
@@ -42,6 +42,7 @@ var rooms = map[string]string{
 	"host/front":    "abi",
 	"host/jobs":     "abi host/cron host/ledger",
 	"host/ledger":   "abi",
+	"host/lock":     "",
 	"host/logs":     "abi",
 	"host/outbound": "abi",
 	"host/route":    "",
@@ -49,7 +50,7 @@ var rooms = map[string]string{
 
 	"host/ledger/ledgertest": "abi host/ledger",
 	"host/ledger/model":      "abi host/ledger",
-	"host/ledger/sqlite":     "abi host/ledger",
+	"host/ledger/sqlite":     "abi host/ledger host/lock",
 
 	"bench":    "abi runtime host",
 	"examples": "sdk",

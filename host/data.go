@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/cloche-run/cloche/host/lock"
 )
 
 // dataVersion is the layout of the data directory: its file "version" says it.
@@ -24,16 +26,16 @@ func openData(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w: choose another", err)
 	}
-	lock, err := lockFile(filepath.Join(path, "lock"))
-	if errors.Is(err, errLocked) {
+	held, err := lock.File(filepath.Join(path, "lock"))
+	if errors.Is(err, lock.ErrHeld) {
 		return nil, fmt.Errorf("data directory %s is in use by another cloche: stop that one, or choose another", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w: choose another", err)
 	}
-	d := &dataDir{path: path, lock: lock}
+	d := &dataDir{path: path, lock: held}
 	if err := d.checkVersion(); err != nil {
-		_ = lock.Close()
+		_ = held.Close()
 		return nil, err
 	}
 	return d, nil

@@ -9,13 +9,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cloche-run/cloche/host/lock"
 )
 
 // applicationID marks the file as ours: "cloc".
 const applicationID = 0x636c6f63
 
 // prepare makes the folder and takes the lock, having looked at what is there.
-func prepare(path string) (lock *os.File, err error) {
+func prepare(path string) (held *os.File, err error) {
 	dir := filepath.Dir(path)
 	if err := makeDir(dir); err != nil {
 		return nil, err
@@ -25,18 +27,18 @@ func prepare(path string) (lock *os.File, err error) {
 	} else if name != "" {
 		return nil, fmt.Errorf("%s is on a network file system (%s), which loses data under SQLite: choose a local disk", dir, name)
 	}
-	lock, err = lockFile(path + ".lock")
-	if errors.Is(err, errLocked) {
+	held, err = lock.File(path + ".lock")
+	if errors.Is(err, lock.ErrHeld) {
 		return nil, errors.New("in use by another process: end that one, or choose another data directory")
 	}
 	if err != nil {
 		return nil, err
 	}
 	if err := lookAt(path); err != nil {
-		_ = lock.Close()
+		_ = held.Close()
 		return nil, err
 	}
-	return lock, nil
+	return held, nil
 }
 
 // makeDir makes dir so that it is there after a loss of power.
