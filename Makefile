@@ -8,6 +8,9 @@ BENCH       = .
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# TESTS is go test with the tests that were skipped, why, and how many there were.
+TESTS = $$(go -C $(CURDIR)/scripts/tools tool -n gotestsum) --format pkgname-and-test-fails --
+
 # The commit in a checkout, "devel" in an unpacked archive.
 VERSION = $(shell test -e .git && git describe --always --dirty 2>/dev/null || echo devel)
 LDFLAGS = -s -w -X github.com/cloche-run/cloche/host/cli.version=$(VERSION)
@@ -21,8 +24,8 @@ demo: deps build guests ## Serve the examples; DEMO_CHECK=1 asks each one once a
 	@scripts/demo $(BIN)
 
 test: deps guests ## Run all tests
-	@for m in $(MODULES); do echo "go -C $$m test ./..."; go -C $$m test -skip '^TestAttacks$$' ./... || exit 1; done
-	go test -run '^TestAttacks$$' ./host # alone: it judges times
+	@for m in $(MODULES); do echo "tests in $$m"; (cd $$m && $(TESTS) -skip '^TestAttacks$$' ./...) || exit 1; done
+	$(TESTS) -run '^TestAttacks$$' ./host # alone: it judges times
 
 build: ## Build bin/cloche: one static binary (GOOS and GOARCH choose another system)
 	CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
