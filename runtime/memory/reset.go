@@ -25,7 +25,7 @@ const (
 	copyBlind   = 1 << 20  // without
 	dropPages   = 1024
 	relearn     = 256 // resets
-	relearnOver = 16   // pages
+	relearnOver = 16  // pages
 )
 
 // anySystem needs nothing that Verify would have to open.

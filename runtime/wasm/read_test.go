@@ -371,8 +371,16 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := wasm.Rewrite(m, wasm.Options{}); err != nil {
-			t.Error(err)
+		for _, o := range []wasm.Options{{}, {StackBytes: 1 << 16, Image: true}} {
+			if _, err := wasm.Rewrite(m, o); err != nil {
+				t.Error(err)
+			}
+		}
+		runs, _ := m.Data() // an error says that it would trap
+		for _, run := range runs {
+			if uint64(run.Offset)+uint64(len(run.Bytes)) > 1<<32 {
+				t.Errorf("a run of %d bytes at %d", len(run.Bytes), run.Offset)
+			}
 		}
 	})
 }
