@@ -32,7 +32,7 @@ func (f *siteFlags) add(cmd *cobra.Command) {
 // addAs is add for a command that needs the name --data for something else.
 func (f *siteFlags) addAs(cmd *cobra.Command, dataFlag string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.data, dataFlag, "", "directory for compiled code, logs, usage and the admin token (default SITE_DIR/.cloche)")
+	flags.StringVar(&f.data, dataFlag, "", "directory for jobs, compiled code, logs, usage and the admin token (default SITE_DIR/.cloche)")
 	flags.StringVar(&f.admin, "admin", "", "address of the admin API, health and metrics (default that of the running server, or "+host.DefaultAdmin+")")
 	flags.StringVar(&f.context, "context", "", "deploy context of netlify.toml: production, dev, or a branch name")
 	flags.StringVar(&f.envFile, "env-file", "", "file of NAME=value lines that functions see; mode 0600")
