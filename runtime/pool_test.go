@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -143,9 +144,14 @@ func TestWhatTrappedIsReplaced(t *testing.T) {
 	f := loadWarm(t, e, counter(1), FunctionConfig{})
 	for range 20 {
 		ask(t, f, false)
+		f.pool.settle()
+		next := f.pool.idle[len(f.pool.idle)-1]
 		ask(t, f, true)
+		f.pool.settle()
+		if slices.Contains(f.pool.idle, next) {
+			t.Fatal("an instance waits for work that trapped")
+		}
 	}
-	f.pool.settle()
 	if n := len(f.pool.idle); n == 0 {
 		t.Error("no instance waits after a trap")
 	}
@@ -282,5 +288,27 @@ func TestImagesComeAndGoDuringRequests(t *testing.T) {
 	f.pool.settle()
 	if f.pool.barred || f.pool.unfit != nil {
 		t.Errorf("barred %t, unfit %v", f.pool.barred, f.pool.unfit)
+	}
+}
+
+// TestResumeIsCalledBeforeEachRequest has a handler that keeps a random number of
+// its _initialize, and answers 201 if cloche_resume was called once since.
+func TestResumeIsCalledBeforeEachRequest(t *testing.T) {
+	var m w.Module
+	status := m.Import(abi.ModuleHandler, "set_status_code", []byte{w.I32}, nil)
+	random := m.Import(abi.ModuleWASI, "random_get", []byte{w.I32, w.I32}, []byte{w.I32})
+	m.Memory(1)
+	m.ExportMemory(abi.ExportMemory)
+	resumed := m.Global(w.I32, w.Code{}.I32(0))
+	m.ExportFunc(abi.ExportInitialize, m.Func(nil, nil, w.Code{}.I32(64, 8).Call(random).Op(w.Drop)...))
+	m.ExportFunc(abi.ExportResume, m.Func(nil, nil, w.Code{}.Index(w.GlobalGet, resumed).I32(1).Op(w.I32Add).Index(w.GlobalSet, resumed)...))
+	m.ExportFunc(abi.ExportHandleRequest, m.Func(nil, []byte{w.I64}, w.Code{}.I32(200).Index(w.GlobalGet, resumed).Op(w.I32Add).Call(status).I64(0)...))
+	m.ExportFunc(abi.ExportHandleResponse, m.Func([]byte{w.I32, w.I32}, nil))
+	f := loadWarm(t, newPoolEngine(t, Config{}), m.Bytes(), FunctionConfig{})
+	for range 5 {
+		ask(t, f, false)
+	}
+	if f.pool.unfit != nil {
+		t.Errorf("the hook does not count: %v", f.pool.unfit)
 	}
 }

@@ -29,7 +29,7 @@ func generators() map[string][]drawn {
 	}
 	const request = "fixed-pcg fixed-chacha fixed-source crypto crypto-later math math-later v2 v2-later maphash maphash-later"
 	// A clock has steps of 100 µs: two that begin together may read the same.
-	golang := []drawn{{"", request, false}, {"seed,", request, false}, {"timed,", request + " timed", true}}
+	golang := []drawn{{"", request, false}, {"seed,", request, false}, {"timed,", request + " timed", true}, {"clocked,", request + " clocked", true}}
 	golang = append(golang, drawn{"crypto,", request + " init-crypto", false})
 	return map[string][]drawn{
 		"c-handler": c, "c-command": c, "rust-handler": rust, "rust-command": rust,

@@ -22,7 +22,7 @@ var (
 var drawnAtInit = drawAtInit(os.Getenv("AT_INIT"))
 
 // timed is the generator that people wrote before Go 1.20.
-var timed *rand.Rand
+var timed, clocked interface{ Uint64() uint64 }
 
 func drawAtInit(words string) map[string]uint64 {
 	drawn := map[string]uint64{}
@@ -33,6 +33,10 @@ func drawAtInit(words string) map[string]uint64 {
 	}
 	if strings.Contains(words, "timed,") {
 		timed = rand.New(rand.NewSource(time.Now().UnixNano()))
+	}
+	if strings.Contains(words, "clocked,") { // it looks like nothing but two numbers
+		now := uint64(time.Now().UnixNano())
+		clocked = randv2.NewPCG(now, now)
 	}
 	if strings.Contains(words, "seed,") {
 		rand.Seed(time.Now().UnixNano())
@@ -71,5 +75,8 @@ func (g *guest) random() {
 	}
 	if timed != nil {
 		g.say(" timed=%x", timed.Uint64())
+	}
+	if clocked != nil {
+		g.say(" clocked=%x", clocked.Uint64())
 	}
 }
